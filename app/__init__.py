@@ -1,0 +1,37 @@
+"""Sellthru: the portal a hardware vendor runs for its resellers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask
+
+import config as settings
+from app import models  # noqa: F401 - every table is known before the first query
+from app.core.database import configure_engine
+from app.core.web import assets, door, error_pages, formats, requests, security
+from app.core.web.extensions import babel, csrf, db, limiter, login_manager, migrate
+
+
+def create_app(overrides: dict[str, Any] | None = None) -> Flask:
+    """The application: extensions, blueprints, error pages, commands. Nothing else."""
+    app = Flask(__name__, template_folder="../templates", static_folder="../static")
+    app.config.from_mapping(settings.load())
+    app.config.update(overrides or {})
+    db.init_app(app)
+    with app.app_context():
+        for engine in db.engines.values():
+            configure_engine(engine)
+    migrate.init_app(app, db, render_as_batch=True, compare_type=True)
+    csrf.init_app(app)
+    limiter.init_app(app)
+    login_manager.init_app(app)
+    babel.init_app(app)
+    app.before_request(requests.begin)
+    app.before_request(door.guard)
+    for room in (assets, formats, security, error_pages):
+        room.register(app)
+    from app import areas
+
+    areas.register(app)
+    return app

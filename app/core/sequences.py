@@ -1,0 +1,42 @@
+"""Gapless numbers: one row per range, taken last in a transaction so that its lock is held shortest."""
+
+from __future__ import annotations
+
+from sqlalchemy import String, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from app.core.database import Base
+
+
+class NumberRange(Base):
+    """The next number of a range; a year's range is a row of its own (`order-26`)."""
+
+    __tablename__ = "number_range"
+
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    next_value: Mapped[int] = mapped_column(default=1)
+
+
+def take_number(session: Session, name: str) -> int:
+    """The next number of range `name`, from 1; given back when the transaction rolls back."""
+    while True:
+        taken = session.execute(
+            update(NumberRange)
+            .where(NumberRange.name == name)
+            .values(next_value=NumberRange.next_value + 1)
+            .returning(NumberRange.next_value)
+            .execution_options(synchronize_session=False)
+        ).scalar_one_or_none()
+        if taken is not None:
+            return taken - 1
+        _open_range(session, name)
+
+
+def _open_range(session: Session, name: str) -> None:
+    try:
+        with session.begin_nested():
+            session.add(NumberRange(name=name, next_value=1))
+    except IntegrityError:
+        # Another transaction opened it meanwhile; the update finds its row now.
+        session.execute(select(NumberRange).where(NumberRange.name == name))

@@ -1,0 +1,192 @@
+"""Companies, branches, people and their memberships, server-side sessions, single-use links, mails."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.core.database import Base
+from app.core.tenancy import CompanyOrVendor, CompanyOwned, Tenant
+
+
+class Vendor(Base):
+    """The one vendor of this instance (id 1)."""
+
+    __tablename__ = "vendor"
+    __table_args__ = (CheckConstraint("id = 1", name="only_one"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    name: Mapped[str] = mapped_column(String(200))
+    currency: Mapped[str] = mapped_column(String(3))
+    timezone: Mapped[str] = mapped_column(String(60))
+    order_prefix: Mapped[str] = mapped_column(String(10), default="SO")
+    #: Mailbox that hears of new orders and price requests.
+    alert_email: Mapped[str | None] = mapped_column(String(254))
+    #: Whether an order is released by itself once a unit of it is allocated.
+    releases_automatically: Mapped[bool] = mapped_column(default=True)
+    #: Demo instances show links in the mail log and a banner.
+    is_demo: Mapped[bool] = mapped_column(default=False)
+
+
+class Company(Tenant, Base):
+    """A reseller company. It owns itself: in a company scope only its own row is visible."""
+
+    __tablename__ = "company"
+    tenant_column = "id"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    #: Lower-cased name, for the list's order and for search.
+    name_key: Mapped[str] = mapped_column(String(200), index=True)
+    #: The vendor's own number for the company, or the number it had in imported history (`17850`).
+    number: Mapped[str] = mapped_column(String(40), unique=True)
+    #: All its carts, orders and agreements are in this currency.
+    currency: Mapped[str] = mapped_column(String(3))
+    #: Price tier: `gold`, `silver`; agreements of that tier apply.
+    tier: Mapped[str | None] = mapped_column(String(40))
+    tax_id: Mapped[str | None] = mapped_column(String(40))
+    #: all | only_listed | all_except
+    visibility_mode: Mapped[str] = mapped_column(String(12), default="all")
+    is_active: Mapped[bool] = mapped_column(default=True)
+    #: Made from imported order history, not by a person.
+    is_historical: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime]
+    version: Mapped[int] = mapped_column(default=1)
+
+    branches: Mapped[list[Branch]] = relationship(back_populates="company", order_by="Branch.id")
+
+
+class Branch(CompanyOwned, Base):
+    """A company's place of business, with its own address, agreement and terms."""
+
+    __tablename__ = "branch"
+    __table_args__ = (UniqueConstraint("company_id", "id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    street: Mapped[str] = mapped_column(String(200), default="")
+    postcode: Mapped[str] = mapped_column(String(20), default="")
+    city: Mapped[str] = mapped_column(String(120), default="")
+    region: Mapped[str] = mapped_column(String(120), default="")
+    #: ISO 3166-1 alpha-2.
+    country: Mapped[str] = mapped_column(String(2), default="US")
+    #: Days net of the invoice.
+    terms_days: Mapped[int] = mapped_column(default=30)
+    is_active: Mapped[bool] = mapped_column(default=True)
+    version: Mapped[int] = mapped_column(default=1)
+
+    company: Mapped[Company] = relationship(back_populates="branches")
+
+
+class EndCustomer(CompanyOwned, Base):
+    """A customer of one reseller; where the same firm buys from two resellers they are two rows."""
+
+    __tablename__ = "end_customer"
+    __table_args__ = (UniqueConstraint("company_id", "name"), UniqueConstraint("company_id", "id"))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    street: Mapped[str] = mapped_column(String(200), default="")
+    postcode: Mapped[str] = mapped_column(String(20), default="")
+    city: Mapped[str] = mapped_column(String(120), default="")
+    region: Mapped[str] = mapped_column(String(120), default="")
+    country: Mapped[str] = mapped_column(String(2), default="US")
+    is_active: Mapped[bool] = mapped_column(default=True)
+
+
+class User(Base):
+    """A person, known once; memberships say for whom and in which role."""
+
+    __tablename__ = "user_account"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    #: Lower-cased address, unique.
+    email: Mapped[str] = mapped_column(String(254), unique=True)
+    name: Mapped[str] = mapped_column(String(200))
+    #: argon2id; None until the invitation is accepted.
+    password_hash: Mapped[str | None] = mapped_column(String(200))
+    is_disabled: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime]
+    last_signed_in_at: Mapped[datetime | None]
+
+
+class Membership(CompanyOrVendor, Base):
+    """A person's role in a company, or in the vendor where the company is empty."""
+
+    __tablename__ = "membership"
+    __table_args__ = (
+        Index("uq_membership_user_company", "user_id", "company_id", unique=True),
+        Index("ix_membership_company_role", "company_id", "role"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"))
+    role: Mapped[str] = mapped_column(String(30))
+    end_customer_id: Mapped[int | None] = mapped_column(ForeignKey("end_customer.id"))
+    is_active: Mapped[bool] = mapped_column(default=True)
+    created_at: Mapped[datetime]
+
+    user: Mapped[User] = relationship()
+
+
+class SignInSession(Base):
+    """A server-side session: signing out, disabling or expiry ends it at once, whatever the cookie says."""
+
+    __tablename__ = "sign_in_session"
+    __table_args__ = (Index("ix_sign_in_session_user_id", "user_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    #: SHA-256 of the token in the cookie; the token itself is not stored.
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"))
+    membership_id: Mapped[int] = mapped_column(ForeignKey("membership.id"))
+    #: The reseller a vendor's person is viewing as.
+    view_as_company_id: Mapped[int | None] = mapped_column(ForeignKey("company.id"))
+    created_at: Mapped[datetime]
+    last_seen_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    address: Mapped[str | None] = mapped_column(String(45))
+    user_agent: Mapped[str | None] = mapped_column(String(200))
+
+
+class SingleUseLink(Base):
+    """An invitation or a password reset. The link is a MAC over purpose, id and nonce; using it ends it."""
+
+    __tablename__ = "single_use_link"
+    __table_args__ = (Index("ix_single_use_link_user_purpose", "user_id", "purpose"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    #: invitation (7 days) | reset (1 hour)
+    purpose: Mapped[str] = mapped_column(String(12))
+    user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"))
+    #: 128 random bits in hex.
+    nonce: Mapped[str] = mapped_column(String(32))
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+    #: A newer link of the same purpose voids this one.
+    voided_at: Mapped[datetime | None]
+
+
+class MailMessage(CompanyOrVendor, Base):
+    """A rendered mail. Its link, where it has one, is kept apart and shown only in the demo."""
+
+    __tablename__ = "mail_message"
+    __table_args__ = (Index("ix_mail_message_created_at", "created_at", "id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    #: The job's message id; a job delivered twice renders one mail.
+    message_id: Mapped[str] = mapped_column(String(36), unique=True)
+    template: Mapped[str] = mapped_column(String(60))
+    recipient: Mapped[str] = mapped_column(String(254), index=True)
+    subject: Mapped[str] = mapped_column(String(300))
+    text_body: Mapped[str] = mapped_column(Text)
+    html_body: Mapped[str] = mapped_column(Text)
+    #: The single-use link the bodies mention as [[link]]; its address is computed when it is needed.
+    link_id: Mapped[int | None] = mapped_column(ForeignKey("single_use_link.id"))
+    #: kept: no mail server is set up yet
+    state: Mapped[str] = mapped_column(String(12), default="kept")
+    created_at: Mapped[datetime]
+

@@ -1,0 +1,115 @@
+"""Both databases for every test: `app` and `session` run once on SQLite and once on PostgreSQL.
+
+TEST_POSTGRES_URL names a server whose databases may be created and dropped; `make test` starts one from
+a pip package where it is not set. Each test finds empty tables.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.orm import Session
+
+from app import create_app
+from app.core.database import Base, configure_engine
+from app.core.tenancy import TenantSession
+from app.core.web.extensions import db
+
+DATABASES = ("sqlite", "postgres")
+
+
+def _create_schema(url: str) -> None:
+    engine = create_engine(url)
+    configure_engine(engine)
+    Base.metadata.create_all(engine)
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("sqlite") / "template.db"
+    _create_schema(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A database of this test process's own on the PostgreSQL server."""
+    server = os.environ.get("TEST_POSTGRES_URL")
+    if not server:
+        pytest.skip("TEST_POSTGRES_URL is not set; `make test` starts a PostgreSQL by itself")
+    url = make_url(server).set(drivername="postgresql+psycopg")
+    name = f"sellthru_test_{uuid.uuid4().hex[:12]}"
+    admin = create_engine(url.set(database="postgres"), isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(f'CREATE DATABASE "{name}"'))
+        connection.execute(text(f'ALTER DATABASE "{name}" SET synchronous_commit = off'))
+    own = url.set(database=name).render_as_string(hide_password=False)
+    _create_schema(own)
+    yield own
+    with admin.connect() as connection:
+        connection.execute(text(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
+    admin.dispose()
+
+
+def _empty_tables(url: str) -> None:
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        tables = connection.execute(text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'"))
+        names = ", ".join(f'"{row[0]}"' for row in tables if row[0] != "alembic_version")
+        connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY CASCADE"))
+    engine.dispose()
+
+
+@pytest.fixture(params=DATABASES)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database with the whole schema."""
+    if request.param == "sqlite":
+        path = tmp_path / "test.db"
+        shutil.copyfile(request.getfixturevalue("sqlite_template"), path)
+        return f"sqlite:///{path}"
+    url: str = request.getfixturevalue("postgres_url")
+    _empty_tables(url)
+    return url
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    """An engine without Flask, for domain tests and threads."""
+    engine = create_engine(database_url)
+    configure_engine(engine)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def session(engine: Engine) -> Iterator[Session]:
+    """A domain session: read-only until `run` or `writing`, without a scope until one is said."""
+    with TenantSession(bind=engine) as session:
+        yield session
+
+
+@pytest.fixture
+def app(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
+    """The application on the test's database, in testing mode, CSRF off (its own tests switch it on)."""
+    monkeypatch.setenv("DATA_DIR", str(tmp_path / "data"))
+    application = create_app(
+        {
+            "SQLALCHEMY_DATABASE_URI": database_url,
+            "TESTING": True,
+            "WTF_CSRF_ENABLED": False,
+            "RATELIMIT_ENABLED": False,
+        }
+    )
+    yield application
+    with application.app_context():
+        for bound in db.engines.values():
+            bound.dispose()
