@@ -112,7 +112,9 @@ def seal_entries(session: Session, *, now: datetime, settle: timedelta, limit: i
 
     :returns: how many rows were sealed, at most `limit`.
     """
-    last = session.execute(select(AuditSeal).order_by(AuditSeal.sequence.desc()).limit(1)).scalar_one_or_none()
+    last = session.execute(
+        select(AuditSeal).order_by(AuditSeal.sequence.desc()).limit(1)
+    ).scalar_one_or_none()
     sequence, previous = (last.sequence, last.digest) if last else (0, "")
     unsealed = (
         select(AuditEntry)

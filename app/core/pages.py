@@ -71,7 +71,12 @@ def _plain(value: Any) -> Any:
 def _rich(value: Any) -> Any:
     if isinstance(value, list):
         kind, text = value
-        return {"t": datetime.fromisoformat, "d": date.fromisoformat, "n": Decimal}[kind](text)
+        readers: dict[str, Callable[[str], Any]] = {
+            "t": datetime.fromisoformat,
+            "d": date.fromisoformat,
+            "n": Decimal,
+        }
+        return readers[kind](text)
     if isinstance(value, int) and abs(value) >= 2**63:
         raise ValueError("out of range")
     return value
@@ -90,7 +95,9 @@ def decode_cursor(cursor: str, keys: int) -> tuple[list[Any], bool, int]:
             raise ValueError("another list's cursor")
         return rich, bool(backwards), index
     except Exception as error:
-        raise InvalidInput(_("This page's address is not complete. Start again from the first page.")) from error
+        raise InvalidInput(
+            _("This page's address is not complete. Start again from the first page.")
+        ) from error
 
 
 def paginate(

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from sqlalchemy.orm import Session
 
@@ -174,9 +174,7 @@ class Actor:
 
 def requires(
     permission: Permission,
-) -> Callable[
-    [Callable[Concatenate[Session, Actor, P], R]], Callable[Concatenate[Session, Actor, P], R]
-]:
+) -> Callable[[Callable[Concatenate[Session, Actor, P], R]], Callable[Concatenate[Session, Actor, P], R]]:
     """Declare what an action asks of its actor; `core.database.run` refuses an action without it."""
 
     def declare(
@@ -187,9 +185,10 @@ def requires(
             actor.require(permission)
             return action(session, actor, *args, **kwargs)
 
+        # functools' own wrapper type hides the positional-only shape from the checker.
         marked: Any = checked
         marked.required_permission = permission
-        return checked
+        return cast("Callable[Concatenate[Session, Actor, P], R]", marked)
 
     return declare
 

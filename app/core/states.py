@@ -121,7 +121,14 @@ def move(
     set_committed_value(subject, "state", after)
     session.add(
         history_row(
-            machine, subject, event=event, from_state=before, to_state=after, actor=actor, now=now, reason=reason
+            machine,
+            subject,
+            event=event,
+            from_state=before,
+            to_state=after,
+            actor=actor,
+            now=now,
+            reason=reason,
         )
     )
     return after

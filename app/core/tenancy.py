@@ -219,7 +219,7 @@ def _touched_tenants(statement: Any) -> dict[Table, type[Any]]:
 
 def _guard_insert(state: ORMExecuteState, statement: Insert, scope: Scope) -> None:
     table = statement.table
-    model = tenant_tables().get(table)  # type: ignore[arg-type]  # inserts into aliases do not exist
+    model = tenant_tables().get(table) if isinstance(table, Table) else None
     if model is None or statement.select is not None:
         raise ScopeViolated("insert from select cannot be scoped; say all_companies(reason=...)")
     parameters = state.parameters or {}

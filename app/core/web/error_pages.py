@@ -22,7 +22,9 @@ Answer = tuple[str, int] | tuple[str, int, dict[str, str]]
 def render_error(status: int, title: str, message: str, headers: dict[str, str] | None = None) -> Answer:
     """The error page; a bare alert for htmx requests, so that it can stand beside its cause."""
     template = "errors/fragment.html" if request.headers.get("HX-Request") else "errors/error.html"
-    body = render_template(template, status=status, title=title, message=message, request_id=g.get("request_id"))
+    body = render_template(
+        template, status=status, title=title, message=message, request_id=g.get("request_id")
+    )
     return body, status, headers or {}
 
 
@@ -83,5 +85,7 @@ def register(app: Flask) -> None:
     def unexpected(error: Exception) -> Answer:
         db.session.rollback()
         log.exception("unexpected error on %s", request.endpoint)
-        message = _("This is our fault and was logged. Nothing was saved. Try again, or tell us the number below.")
+        message = _(
+            "This is our fault and was logged. Nothing was saved. Try again, or tell us the number below."
+        )
         return render_error(500, title_of(500), message)

@@ -189,4 +189,3 @@ class MailMessage(CompanyOrVendor, Base):
     #: kept: no mail server is set up yet
     state: Mapped[str] = mapped_column(String(12), default="kept")
     created_at: Mapped[datetime]
-
