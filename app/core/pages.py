@@ -95,9 +95,7 @@ def decode_cursor(cursor: str, keys: int) -> tuple[list[Any], bool, int]:
             raise ValueError("another list's cursor")
         return rich, bool(backwards), index
     except Exception as error:
-        raise InvalidInput(
-            _("This page's address is not complete. Start again from the first page.")
-        ) from error
+        raise InvalidInput(_("This page's address is incomplete. Start from the first page.")) from error
 
 
 def paginate(

@@ -181,7 +181,7 @@ def _guard_statement(state: ORMExecuteState) -> None:
     if session.info.get("readonly", True) and isinstance(statement, Insert | Update | Delete):
         raise WriteOutsideRun("statements that write run inside core.database.run")
     touched = _touched_tenants(statement)
-    if isinstance(statement, TextClause) or isinstance(statement, FromStatement):
+    if isinstance(statement, TextClause | FromStatement):
         scope = scope_of(session)
         if scope is None or not scope.is_all:
             raise ScopeViolated("raw text cannot be scoped; say all_companies(reason=...)")
@@ -234,7 +234,7 @@ def _guard_insert(state: ORMExecuteState, statement: Insert, scope: Scope) -> No
 
 @event.listens_for(TenantSession, "before_flush")
 def _guard_flush(session: Session, context: Any, instances: Any) -> None:
-    changed = [row for row in (*session.new, *session.dirty, *session.deleted)]
+    changed = [*session.new, *session.dirty, *session.deleted]
     if changed and session.info.get("readonly", True):
         raise WriteOutsideRun("rows change inside core.database.run only")
     for row in changed:
