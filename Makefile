@@ -20,22 +20,22 @@ ARGS ?=
 
 run:
 	@$(PYTHON) tools/setup.py $(RUN_SET)
-	@exec $(PY) tools/run.py
+	@exec $(PY) -m tools.run
 
 setup:
 	@$(PYTHON) tools/setup.py $(RUN_SET)
 
 test:
 	@$(PYTHON) tools/setup.py dev
-	@exec $(PY) tools/test.py $(ARGS)
+	@exec $(PY) -m tools.test $(ARGS)
 
 soak:
 	@$(PYTHON) tools/setup.py dev
-	@exec $(PY) tools/test.py --soak $(ARGS)
+	@exec $(PY) -m tools.test --soak $(ARGS)
 
 lint:
 	@$(PYTHON) tools/setup.py dev --no-assets
-	@$(PY) tools/lint.py
+	@$(PY) -m tools.lint
 
 bench:
 	@$(PYTHON) tools/setup.py dev
@@ -43,7 +43,7 @@ bench:
 
 screenshots:
 	@$(PYTHON) tools/setup.py dev
-	@exec $(PY) tools/screenshots.py $(ARGS)
+	@exec $(PY) -m tools.screenshots $(ARGS)
 
 lock:
 	@$(PYTHON) tools/lock.py $(ARGS)

@@ -19,6 +19,7 @@ import tarfile
 import urllib.error
 import urllib.request
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -69,12 +70,12 @@ class AssetError(Exception):
     """A front-end file cannot be had as locked; the message says what to do."""
 
 
-def registry():
-    """The npm registry's address: environment, .npmrc of the project and the user, npm's own answer, default."""
+def registry() -> str:
+    """The npm registry that the environment, an .npmrc or npm itself names, else the default."""
     for name in ("NPM_REGISTRY", "npm_config_registry", "NPM_CONFIG_REGISTRY"):
         if os.environ.get(name):
             return os.environ[name].rstrip("/") + "/"
-    user = os.environ.get("NPM_CONFIG_USERCONFIG") or os.environ.get("npm_config_userconfig")
+    user = os.environ.get("NPM_CONFIG_USERCONFIG")
     for path in (ROOT / ".npmrc", Path(user) if user else Path.home() / ".npmrc"):
         found = _registry_in(path)
         if found:
@@ -82,7 +83,7 @@ def registry():
     return (_registry_of_npm() or DEFAULT_REGISTRY).rstrip("/") + "/"
 
 
-def _registry_in(npmrc):
+def _registry_in(npmrc: Path) -> str | None:
     if not npmrc.is_file():
         return None
     parser = configparser.ConfigParser(
@@ -96,7 +97,7 @@ def _registry_in(npmrc):
     return value if value.startswith(("http://", "https://")) else None
 
 
-def _registry_of_npm():
+def _registry_of_npm() -> str | None:
     npm = shutil.which("npm")
     if not npm:
         return None
@@ -110,7 +111,7 @@ def _registry_of_npm():
     return value if answer.returncode == 0 and value.startswith(("http://", "https://")) else None
 
 
-def locked_packages(lock_path):
+def locked_packages(lock_path: Path) -> dict[str, tuple[str, str]]:
     """{name: (version, integrity)} of the packages that FILES takes something from."""
     try:
         entries = json.loads(lock_path.read_text(encoding="utf-8"))["packages"]
@@ -120,12 +121,14 @@ def locked_packages(lock_path):
     for name in FILES:
         entry = entries.get(f"node_modules/{name}")
         if not entry or not str(entry.get("integrity", "")).startswith("sha512-"):
-            raise AssetError(f"{lock_path.name} has no sha512 of {name}; run npm install --package-lock-only.")
+            raise AssetError(
+                f"{lock_path.name} has no sha512 of {name}; run npm install --package-lock-only."
+            )
         packages[name] = (entry["version"], entry["integrity"])
     return packages
 
 
-def check_integrity(name, version, integrity, content):
+def check_integrity(name: str, version: str, integrity: str, content: bytes) -> None:
     """Stop unless `content` is the very file that package-lock.json names."""
     found = "sha512-" + base64.b64encode(hashlib.sha512(content).digest()).decode("ascii")
     if found != integrity:
@@ -136,18 +139,18 @@ def check_integrity(name, version, integrity, content):
         )
 
 
-def fetch(name, version, integrity, *, address, cache):
+def fetch(name: str, version: str, integrity: str, *, address: str, cache: Path) -> bytes:
     """The package's tarball as bytes, checked; from `cache` where a fetch before left it."""
     file_name = f"{name.rsplit('/', 1)[-1]}-{version}.tgz"
     kept = cache / (name.replace("/", "+") + f"-{version}.tgz")
     if kept.is_file():
-        content = kept.read_bytes()
-        check_integrity(name, version, integrity, content)
-        return content
+        cached = kept.read_bytes()
+        check_integrity(name, version, integrity, cached)
+        return cached
     url = f"{address}{name}/-/{file_name}"
     try:
         with urllib.request.urlopen(url, timeout=120) as answer:  # noqa: S310 - the registry's own address
-            content = answer.read()
+            content: bytes = answer.read()
     except (urllib.error.URLError, OSError, ValueError) as error:
         raise AssetError(
             f"{url} cannot be fetched ({error}). Check the network, or name a reachable npm registry:"
@@ -161,21 +164,23 @@ def fetch(name, version, integrity, *, address, cache):
     return content
 
 
-def read_files(name, content, paths):
+def read_files(name: str, content: bytes, paths: Iterable[str]) -> dict[str, bytes]:
     """{path: bytes} of the named files of a package's tarball."""
-    wanted, found = set(paths), {}
+    wanted = set(paths)
+    found: dict[str, bytes] = {}
     with tarfile.open(fileobj=io.BytesIO(content), mode="r:gz") as archive:
         for member in archive:
             path = member.name.split("/", 1)[-1]
-            if path in wanted and member.isfile():
-                found[path] = archive.extractfile(member).read()
+            file = archive.extractfile(member) if path in wanted and member.isfile() else None
+            if file is not None:
+                found[path] = file.read()
     missing = sorted(wanted - set(found))
     if missing:
         raise AssetError(f"{name} has no file {', '.join(missing)}.")
     return found
 
 
-def icon_names(path):
+def icon_names(path: Path) -> list[str]:
     """The icons to build, one name per line; `#` starts a comment."""
     lines = (line.split("#", 1)[0].strip() for line in path.read_text(encoding="utf-8").splitlines())
     names = sorted({line for line in lines if line})
@@ -185,7 +190,7 @@ def icon_names(path):
     return names
 
 
-def build_sprite(names, content):
+def build_sprite(names: list[str], content: bytes) -> str:
     """One SVG with a <symbol> per icon; the width of its lines is left to the page's CSS."""
     paths = {f"icons/outline/{name}.svg": name for name in names}
     try:
@@ -208,7 +213,7 @@ def build_sprite(names, content):
     return '<svg xmlns="http://www.w3.org/2000/svg">\n' + "\n".join(symbols) + "\n</svg>\n"
 
 
-def stamp_of(lock_path, icons_path):
+def stamp_of(lock_path: Path, icons_path: Path) -> str:
     """A hash of everything that decides what static/vendor/ holds."""
     digest = hashlib.sha256()
     for path in (lock_path, icons_path, Path(__file__)):
@@ -216,7 +221,7 @@ def stamp_of(lock_path, icons_path):
     return digest.hexdigest()
 
 
-def install(*, lock_path, icons_path, vendor, cache):
+def install(*, lock_path: Path, icons_path: Path, vendor: Path, cache: Path) -> bool:
     """Bring `vendor` up to date; True where something had to be done."""
     stamp_path, stamp = vendor / ".stamp", stamp_of(lock_path, icons_path)
     if stamp_path.is_file() and stamp_path.read_text(encoding="utf-8") == stamp:
@@ -247,9 +252,9 @@ def install(*, lock_path, icons_path, vendor, cache):
     return True
 
 
-def main(arguments=None):
+def main(arguments: list[str] | None = None) -> int:
     """Command line; exit 1 with one sentence where the files cannot be had as locked."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Fetch the front-end files named in package-lock.json.")
     parser.add_argument("--root", type=Path, default=ROOT, help="checkout to work in")
     root = parser.parse_args(arguments).root
     try:

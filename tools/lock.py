@@ -16,9 +16,9 @@ UV = "uv~=0.13"
 NAMES = ("requirements", "requirements-scale", "requirements-dev")
 
 
-def main(arguments=None):
+def main(arguments: list[str] | None = None) -> int:
     """Command line; exit status of the first step that fails."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Compile requirements*.in to requirements*.txt with hashes.")
     parser.add_argument("--upgrade", action="store_true", help="take newer versions than the locked ones")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="sellthru-lock-") as folder:
@@ -28,7 +28,16 @@ def main(arguments=None):
             [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", UV],
         ]
         for name in NAMES:
-            command = [str(python), "-m", "uv", "pip", "compile", "--quiet", "--generate-hashes", "--universal"]
+            command = [
+                str(python),
+                "-m",
+                "uv",
+                "pip",
+                "compile",
+                "--quiet",
+                "--generate-hashes",
+                "--universal",
+            ]
             command += ["--python-version", "3.11", "--no-header", f"{name}.in", "-o", f"{name}.txt"]
             steps.append(command + (["--upgrade"] if options.upgrade else []))
         for step in steps:

@@ -66,7 +66,8 @@ def make_venv(venv):
         shutil.rmtree(venv, ignore_errors=True)
         reason = (made.stdout + made.stderr).strip() or "no reason given"
         raise SetupError(
-            f"Python cannot make a virtual environment; on Debian and Ubuntu: apt install python3-venv.\n{reason}"
+            f"Python cannot make a virtual environment; on Debian and Ubuntu: "
+            f" apt install python3-venv.\n{reason}"
         )
 
 
@@ -101,7 +102,7 @@ def _lock():
     except ImportError as error:
         raise SetupError("Sellthru runs on Linux and macOS; on Windows use WSL.") from error
     (ROOT / ".cache").mkdir(exist_ok=True)
-    handle = open(ROOT / ".cache" / "setup.lock", "w")  # noqa: SIM115 - kept open for the lock's sake
+    handle = open(ROOT / ".cache" / "setup.lock", "w")  # kept open for the lock's sake
     fcntl.flock(handle, fcntl.LOCK_EX)
     return handle
 
