@@ -1,0 +1,1 @@
+"""Measurements beside a bare floor; see README.md."""
