@@ -6,6 +6,7 @@ import os
 import secrets
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parent
 
@@ -31,6 +32,7 @@ def load() -> dict[str, Any]:
     database_url = os.environ.get("DATABASE_URL") or f"sqlite:///{data_dir / 'sellthru.db'}"
     base_url = os.environ.get("BASE_URL") or f"http://127.0.0.1:{os.environ.get('PORT') or '8000'}"
     secure = base_url.startswith("https://")
+    hosts = {urlsplit(base_url).hostname or "127.0.0.1"} | (set() if secure else {"127.0.0.1", "localhost"})
     return {
         "DATA_DIR": str(data_dir),
         "SECRET_KEY": _secret_key(data_dir),
@@ -39,6 +41,7 @@ def load() -> dict[str, Any]:
         "JOBS": os.environ.get("JOBS") or "embedded",
         "CELERY_BROKER_URL": os.environ.get("CELERY_BROKER_URL") or "redis://127.0.0.1:6379/0",
         "BASE_URL": base_url,
+        "TRUSTED_HOSTS": sorted(hosts),
         "DEMO": os.environ.get("DEMO") == "1",
         "SESSION_COOKIE_NAME": "__Host-sellthru" if secure else "sellthru",
         "SESSION_COOKIE_SECURE": secure,

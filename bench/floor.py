@@ -11,8 +11,8 @@ import json
 from flask import Flask, render_template_string, request
 from sqlalchemy import Engine, bindparam, text
 
-ROWS = """<!doctype html><table>{% for row in rows %}<tr><td><a href="/p/{{ row.sku }}">{{ row.name }}</a></td>
-<td>{{ row.sku }}</td><td>{{ row.summary }}</td><td>{{ row.unit_price }}</td></tr>{% endfor %}</table>"""
+ROWS = """<!doctype html><table>{% for row in rows %}<tr>
+<td><a href="/p/{{ row.sku }}">{{ row.name }}</a></td><td>{{ row.sku }}</td><td>{{ row.summary }}</td><td>{{ row.unit_price }}</td></tr>{% endfor %}</table>"""
 
 LIST = """
 SELECT p.id, p.sku, p.name, p.summary,
@@ -30,10 +30,12 @@ SEARCH_SQLITE = (
 )
 SEARCH_POSTGRES = (
     ROW_COLUMNS
-    + """ FROM product_search s JOIN product p ON p.id = s.product_id WHERE s.trigrams @> :trigrams LIMIT 24"""
+    + """ FROM product_search s JOIN product p ON p.id = s.product_id
+WHERE s.trigrams @> :trigrams LIMIT 24"""
 )
 PRODUCT = """
-SELECT p.id, p.sku, p.name, p.summary, r.unit_price FROM product p LEFT JOIN price_row r ON r.product_id = p.id
+SELECT p.id, p.sku, p.name, p.summary, r.unit_price
+FROM product p LEFT JOIN price_row r ON r.product_id = p.id
 WHERE p.sku_key = :sku
 """
 
@@ -53,7 +55,11 @@ def create_floor(engine: Engine) -> Flask:
         with engine.connect() as connection:
             rows = connection.execute(
                 text(LIST),
-                {"category": int(args["category"]), "name": args.get("name", ""), "id": int(args.get("id", 0))},
+                {
+                    "category": int(args["category"]),
+                    "name": args.get("name", ""),
+                    "id": int(args.get("id", 0)),
+                },
             ).all()
         return render_template_string(ROWS, rows=rows)
 
@@ -82,7 +88,8 @@ def create_floor(engine: Engine) -> Flask:
             prices = dict(
                 connection.execute(
                     text(
-                        "SELECT product_id, min(unit_price) FROM price_row WHERE product_id IN :ids GROUP BY 1"
+                        "SELECT product_id, min(unit_price) FROM price_row"
+                        " WHERE product_id IN :ids GROUP BY product_id"
                     ).bindparams(bindparam("ids", expanding=True)),
                     {"ids": ids},
                 )
