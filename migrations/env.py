@@ -1,0 +1,110 @@
+"""How `flask db …` compares models with the database and runs migrations, all in one transaction.
+
+`flask db revision --autogenerate -m "add serials"` writes 2026_11_24_0003_add_serials.py.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import click
+from alembic import context
+from alembic.autogenerate.api import AutogenContext
+from alembic.script import ScriptDirectory
+from flask import current_app
+from sqlalchemy import JSON, Connection, text
+
+from app.core import database
+
+#: Tables of the search engine (virtual ones on SQLite) are made by SQL of their own, not from models.
+SEARCH_TABLES = "product_search"
+#: One `flask db upgrade` at a time, whichever machine it starts on; the number has no meaning.
+LOCK = 7_355_608
+
+
+def include_object(thing: Any, name: str | None, kind: str, reflected: bool, compare_to: Any) -> bool:
+    """Leave the search tables and their indexes out of the comparison; everything else is compared."""
+    table = name if kind == "table" else getattr(getattr(thing, "table", None), "name", None)
+    return not (table or "").startswith(SEARCH_TABLES)
+
+
+def render_item(kind: str, thing: Any, autogen_context: AutogenContext) -> str | Literal[False]:
+    """Write what the database sees of our column types, so that old migrations do not change with them."""
+    if kind != "type":
+        return False
+    if isinstance(thing, database.Amount):
+        return "sa.BigInteger()"
+    if isinstance(thing, database.UTCDateTime):
+        return "sa.DateTime(timezone=True)"
+    if type(thing) is JSON:
+        autogen_context.imports.add("from sqlalchemy.dialects import postgresql")
+        return 'sa.JSON().with_variant(postgresql.JSONB(), "postgresql")'
+    return False
+
+
+def number_revision(migration_context: Any, revision: Any, directives: list[Any]) -> None:
+    """Number the new migration after the newest one; write no file where nothing has changed."""
+    options = context.config.cmd_opts
+    if not directives or options is None:
+        return
+    if getattr(options, "autogenerate", False) and directives[0].upgrade_ops.is_empty():
+        directives.clear()
+        click.echo("The database is as the models say; no migration is written.", err=True)
+        return
+    newest = ScriptDirectory.from_config(context.config).get_current_head()
+    directives[0].rev_id = f"{int(newest or 0) + 1:04d}"
+
+
+def report(step: Any, **_: Any) -> None:
+    """Say which migration has run."""
+    click.echo(f"Migration {step.up_revision_id} {'applied' if step.is_upgrade else 'taken back'}.", err=True)
+
+
+def _set_foreign_keys(connection: Connection, state: str) -> None:
+    """SQLite changes a table by copying it, which must not set off the foreign keys that point to it."""
+    raw = connection.connection.driver_connection
+    if raw is not None:
+        raw.execute(f"PRAGMA foreign_keys = {state}")
+
+
+def _check_foreign_keys(connection: Connection) -> None:
+    broken = connection.execute(text("PRAGMA foreign_key_check")).fetchall()
+    if broken:
+        raise RuntimeError(f"the migration leaves rows that point nowhere: {broken[:5]}")
+
+
+def run_migrations() -> None:
+    """Run what was asked for; after a failure the database is as it was before."""
+    engine = current_app.extensions["migrate"].db.engine
+    settings = dict(current_app.extensions["migrate"].configure_args)
+    settings["process_revision_directives"] = number_revision
+    sqlite = engine.dialect.name == "sqlite"
+    with engine.connect() as connection:
+        if sqlite:
+            _set_foreign_keys(connection, "OFF")
+        context.configure(
+            connection=connection,
+            target_metadata=database.Base.metadata,
+            include_object=include_object,
+            render_item=render_item,
+            on_version_apply=report,
+            transactional_ddl=True,
+            **settings,
+        )
+        try:
+            with context.begin_transaction():
+                if not sqlite:
+                    connection.execute(text("SET LOCAL statement_timeout = 0"))
+                    connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+                context.run_migrations()
+                if sqlite:
+                    _check_foreign_keys(connection)
+        finally:
+            if sqlite:
+                connection.rollback()
+                _set_foreign_keys(connection, "ON")
+
+
+if context.is_offline_mode():
+    raise click.ClickException("Migrations need a database; --sql is not supported.")
+run_migrations()
