@@ -23,6 +23,7 @@ HOST = "127.0.0.1"
 START_S = 60.0
 #: Children get this long to finish requests and jobs before they are killed.
 STOP_S = 10.0
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class RunError(Exception):
@@ -30,7 +31,7 @@ class RunError(Exception):
 
 
 class Stopped(BaseException):
-    """SIGTERM or SIGINT has come."""
+    """SIGTERM, SIGINT or SIGHUP has come."""
 
 
 def read_port(environment: Mapping[str, str]) -> int:
@@ -101,8 +102,7 @@ class Demo:
         return output.decode("utf-8", errors="replace") if output else ""
 
     def serve(self) -> None:
-        """Start web server and worker."""
-        threads = "8" if self.jobs == "embedded" else "16"
+        """Start web server and worker; with Celery, the dispatcher that hands it the jobs too."""
         self.start(
             "The web server",
             "gunicorn",
@@ -110,12 +110,24 @@ class Demo:
             f"--bind={HOST}:{self.port}",
             "--worker-class=gthread",
             "--workers=1",
-            f"--threads={threads}",
+            "--threads=8",
             f"--graceful-timeout={STOP_S - 2:.0f}",
             "--log-level=warning",
             "--no-control-socket",
         )
-        self.start("The worker", "flask", "jobs", "work")
+        if self.jobs == "embedded":
+            self.start("The worker", "flask", "jobs", "work")
+        else:
+            celery = [
+                "celery",
+                "-A",
+                "app.jobs.celery_app",
+                "worker",
+                "--concurrency=2",
+                "--loglevel=warning",
+            ]
+            self.start("The dispatcher", "flask", "jobs", "dispatch")
+            self.start("The Celery worker", *celery)
 
     def check(self) -> None:
         """Refuse to go on without a child."""
@@ -175,7 +187,7 @@ def run(environment: Mapping[str, str]) -> None:
         print(f"\n{sign_ins.strip()}\n\nSellthru demo: http://{HOST}:{port}  (Ctrl-C stops it)", flush=True)
         demo.watch()
     finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in SIGNALS:
             signal.signal(number, signal.SIG_IGN)  # a second one must not leave children behind
         demo.stop()
 
@@ -186,7 +198,7 @@ def _on_signal(number: int, frame: FrameType | None) -> None:
 
 def main() -> int:
     """Command line: 0 after SIGTERM or SIGINT, 1 with a sentence where it cannot go on."""
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for number in SIGNALS:
         signal.signal(number, _on_signal)
     try:
         run(os.environ)

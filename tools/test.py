@@ -92,7 +92,7 @@ def postgres(environment: dict[str, str]) -> Iterator[None]:
 
 def run_pytest(arguments: list[str], environment: dict[str, str]) -> int:
     """Run pytest as a child, so that our own end always ends it too."""
-    command = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadgroup", *arguments]
+    command = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadgroup", "-rfEs", *arguments]
     child = subprocess.Popen(command, cwd=ROOT, env=environment)
     try:
         while True:
