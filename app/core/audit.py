@@ -100,6 +100,7 @@ def digest_of(previous: str, entry: AuditEntry) -> str:
             entry.subject_id,
             entry.before,
             entry.after,
+            entry.request_id,
         ],
         sort_keys=True,
         ensure_ascii=False,
@@ -107,8 +108,13 @@ def digest_of(previous: str, entry: AuditEntry) -> str:
     return hashlib.sha256((previous + body).encode()).hexdigest()
 
 
-def seal_entries(session: Session, *, now: datetime, settle: timedelta, limit: int) -> int:
+def seal_entries(
+    session: Session, *, now: datetime, settle: timedelta, limit: int, look_back: int | None = None
+) -> int:
     """Chain unsealed rows older than `settle` (slower transactions have committed by then), oldest first.
+
+    With `look_back` only rows from so many ids before the newest sealed one are looked at, which keeps the
+    work small on a long trail; without it, rows of very slow transactions are found as well.
 
     :returns: how many rows were sealed, at most `limit`.
     """
@@ -123,6 +129,8 @@ def seal_entries(session: Session, *, now: datetime, settle: timedelta, limit: i
         .order_by(AuditEntry.id)
         .limit(limit)
     )
+    if last is not None and look_back is not None:
+        unsealed = unsealed.where(AuditEntry.id > last.audit_id - look_back)
     entries = session.scalars(unsealed).all()
     for entry in entries:
         sequence, previous = sequence + 1, digest_of(previous, entry)
@@ -130,12 +138,26 @@ def seal_entries(session: Session, *, now: datetime, settle: timedelta, limit: i
     return len(entries)
 
 
-def first_broken_seal(session: Session) -> int | None:
-    """Sequence number of the first row whose content no longer fits the chain; None while whole."""
-    previous = ""
-    rows = select(AuditSeal, AuditEntry).join(AuditEntry, AuditEntry.id == AuditSeal.audit_id)
-    for seal, entry in session.execute(rows.order_by(AuditSeal.sequence)):
-        if digest_of(previous, entry) != seal.digest:
-            return int(seal.sequence)
-        previous = seal.digest
-    return None
+def first_broken_seal(session: Session, *, batch: int = 2000) -> int | None:
+    """Place of the first row that no longer fits the chain (changed, removed, moved); None while whole.
+
+    Reads in batches, so that a long trail neither fills the memory nor runs into a statement's time limit.
+    """
+    place, previous = 0, ""
+    while True:
+        rows = session.execute(
+            select(AuditSeal, AuditEntry)
+            .outerjoin(AuditEntry, AuditEntry.id == AuditSeal.audit_id)
+            .where(AuditSeal.sequence > place)
+            .order_by(AuditSeal.sequence)
+            .limit(batch)
+            .execution_options(populate_existing=True)
+        ).all()
+        for seal, entry in rows:
+            place += 1
+            if seal.sequence != place or entry is None or digest_of(previous, entry) != seal.digest:
+                return place
+            previous = seal.digest
+        if len(rows) < batch:
+            return None
+        session.expunge_all()

@@ -100,7 +100,7 @@ def decode_cursor(cursor: str, keys: int) -> tuple[list[Any], bool, int]:
 
 def paginate(
     session: Session,
-    statement: Select[Any],
+    statement: Select[*tuple[Any, ...]],
     *,
     sort: Sequence[SortKey],
     read_keys: Callable[[Any], Sequence[Any]],

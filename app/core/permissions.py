@@ -44,6 +44,7 @@ class Permission(StrEnum):
     IMPORT_RUN = "import:run"
     JOB_READ = "job:read"
     JOB_REPLAY = "job:replay"
+    JOB_WORK = "job:work"
     MAIL_READ = "mail:read"
     AUDIT_READ = "audit:read"
     VIEW_AS = "view_as:start"

@@ -1,0 +1,139 @@
+"""Render a mail from its template and keep it in the mail log; the sending comes after that."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+from babel.numbers import format_decimal
+from flask import current_app
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateNotFound, select_autoescape
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.core.money import exponent, round_to_currency
+from app.core.outbox import JobView
+from app.core.texts import _
+from app.domain.accounts.models import MailMessage, Vendor
+from app.jobs.registry import Unworkable, handles
+
+#: Stands in the bodies where the single-use link belongs, which is not stored.
+LINK_PLACEHOLDER = "[[link]]"
+SUBJECT_LENGTH = 300
+_TEMPLATES = Path(__file__).resolve().parents[2] / "templates" / "email"
+_TEMPLATE_NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
+_ADDRESS = re.compile(r"[^@\s<>,;:\"()\\\x00-\x1f\x7f]{1,64}@[^@\s<>,;:\"()\\\x00-\x1f\x7f]{1,189}")
+#: Control characters have no place in a mail; tabs and line ends stay in bodies.
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u2028\u2029]")
+
+
+def money_text(value: Any, currency: str | None = None) -> str:
+    """`1234.5` in USD as `1,234.50`; `{"amount", "currency"}` with its code; other texts as they are."""
+    if isinstance(value, dict):
+        return f"{money_text(value['amount'], value['currency'])} {value['currency']}"
+    try:
+        amount = Decimal(str(value))
+    except InvalidOperation:
+        return str(value)
+    if not amount.is_finite():
+        return str(value)
+    places = exponent(currency) if currency else 2
+    if currency and amount == round_to_currency(amount, currency):
+        amount = round_to_currency(amount, currency)
+    pattern = "#,##0." + "0" * places + "#" * max(0, 4 - places) if places else "#,##0.####"
+    return str(format_decimal(amount, format=pattern, locale="en"))
+
+
+def absolute_url(path: str) -> str:
+    """The address of one of our pages for a reader outside."""
+    base: str = current_app.config["BASE_URL"]
+    return base.rstrip("/") + "/" + path.lstrip("/")
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=select_autoescape(enabled_extensions=("html",), default=False),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["money"] = money_text
+    environment.globals.update(_=_, absolute_url=absolute_url, link=LINK_PLACEHOLDER)
+    return environment
+
+
+_environments: list[Environment] = []
+
+
+def templates() -> Environment:
+    """The mail templates; read once."""
+    if not _environments:
+        _environments.append(_environment())
+    return _environments[0]
+
+
+def clean(value: Any) -> Any:
+    """A context value without control characters and without our own placeholder."""
+    if isinstance(value, str):
+        return _CONTROL.sub("", value).replace(LINK_PLACEHOLDER, "[link]")
+    if isinstance(value, dict):
+        return {key: clean(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [clean(item) for item in value]
+    return value
+
+
+def render(template: str, context: dict[str, Any], *, vendor_name: str) -> tuple[str, str, str]:
+    """Subject, text and HTML of a mail. The subject is one line, whatever the values are.
+
+    :raises Unworkable: there is no such template.
+    """
+    if not _TEMPLATE_NAME.fullmatch(template):
+        raise Unworkable(f"There is no mail template named {template!r}.")
+    values = {**clean(context), "vendor_name": clean(vendor_name)}
+    environment = templates()
+    try:
+        parts = [
+            environment.get_template(f"{template}{suffix}").render(values)
+            for suffix in (".subject.txt", ".txt", ".html")
+        ]
+    except TemplateNotFound as error:
+        raise Unworkable(f"There is no mail template named {error.name}.") from error
+    subject = " ".join(parts[0].split())[:SUBJECT_LENGTH]
+    return subject, parts[1].strip() + "\n", parts[2].strip() + "\n"
+
+
+def checked_address(recipient: Any) -> str:
+    """:raises Unworkable: not one plain address; line ends, lists and comments are refused."""
+    if not isinstance(recipient, str) or not _ADDRESS.fullmatch(recipient):
+        raise Unworkable("The mail's address is not one plain e-mail address.")
+    return recipient
+
+
+@handles("mail.render", lease_s=60)
+def render_mail(session: Session, job: JobView, now: datetime) -> None:
+    """Keep one rendered mail per message id."""
+    if session.execute(select(MailMessage.id).where(MailMessage.message_id == job.message_id)).first():
+        return
+    payload = job.payload
+    recipient = checked_address(payload.get("recipient"))
+    vendor_name = session.scalar(select(Vendor.name)) or "Sellthru"
+    template = str(payload.get("template"))
+    subject, text_body, html_body = render(template, payload.get("context") or {}, vendor_name=vendor_name)
+    session.add(
+        MailMessage(
+            message_id=job.message_id,
+            template=template,
+            recipient=recipient,
+            company_id=payload.get("company_id"),
+            subject=subject,
+            text_body=text_body,
+            html_body=html_body,
+            link_id=payload.get("link_id"),
+            created_at=now,
+        )
+    )

@@ -1,0 +1,141 @@
+"""The embedded worker: a few threads that claim and do jobs, and one that keeps the house."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import time
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from app.core import clock, outbox
+from app.core.outbox import JobView
+from app.jobs import registry, schedule
+from app.jobs.execution import Sessions, execute, in_transaction
+
+log = logging.getLogger("sellthru.jobs")
+
+BEATS_KEPT = timedelta(hours=1)
+
+
+def worker_name(carrier: str) -> str:
+    """`embedded:host:4711`: how a worker is called in leases and signs of life."""
+    return f"{carrier}:{socket.gethostname()[:30]}:{os.getpid()}"
+
+
+@dataclass
+class Pace:
+    """How often the worker looks around, in seconds; tests take shorter ones."""
+
+    shortest_poll_s: float = 0.1
+    longest_poll_s: float = 1.0
+    beat_s: float = 5.0
+    #: What a stopping worker waits for the jobs it has begun; must be less than its killer's patience.
+    drain_s: float = 7.0
+    #: Replaces every handler's lease.
+    lease: timedelta | None = None
+
+
+@dataclass
+class Worker:
+    """A process's worker; `start` it, wait for `stopping`, then `drain` it."""
+
+    sessions: Sessions
+    threads: int = 2
+    pace: Pace = field(default_factory=Pace)
+    name: str = field(default_factory=lambda: worker_name("embedded"))
+
+    def __post_init__(self) -> None:
+        self.stopping = threading.Event()
+        self._running: dict[str, JobView] = {}
+        self._lock = threading.Lock()
+        self._threads = [
+            threading.Thread(target=self._work, name=f"jobs-{number}", daemon=True)
+            for number in range(self.threads)
+        ]
+        self._keeper = threading.Thread(target=self._keep_house, name="jobs-keeper", daemon=True)
+
+    def start(self) -> None:
+        """Start the threads."""
+        registry.load()
+        log.info("worker %s starts with %s threads", self.name, self.threads)
+        for thread in (*self._threads, self._keeper):
+            thread.start()
+
+    def drain(self) -> None:
+        """Claim nothing more, wait for the jobs begun, and give back those that take too long."""
+        self.stopping.set()
+        end = time.monotonic() + self.pace.drain_s
+        for thread in (*self._threads, self._keeper):
+            thread.join(timeout=max(0.0, end - time.monotonic()))
+        with self._lock:
+            unfinished = list(self._running.values())
+        for job in unfinished:
+            log.warning("job %s %s goes back into the queue", job.id, job.kind)
+            in_transaction(self.sessions, outbox.give_back, job, now=clock.now())
+        in_transaction(self.sessions, outbox.forget_beats, before=clock.now() - BEATS_KEPT, worker=self.name)
+        log.info("worker %s has stopped", self.name)
+
+    def run_one(self) -> str | None:
+        """Claim and do one job; None where none is due."""
+        job = self._claim()
+        if job is None:
+            return None
+        with self._lock:
+            self._running[job.lease] = job
+        try:
+            return execute(self.sessions, job, stopping=self.stopping, lease=self.pace.lease)
+        finally:
+            with self._lock:
+                self._running.pop(job.lease, None)
+
+    def _claim(self) -> JobView | None:
+        with self.sessions() as session:
+            is_due = outbox.has_due(session, now=clock.now())
+        if not is_due:
+            return None
+        claimed: JobView | None = in_transaction(
+            self.sessions,
+            outbox.claim_next,
+            worker=self.name,
+            now=clock.now(),
+            leases={} if self.pace.lease else registry.leases(),
+            default_lease=self.pace.lease or outbox.DEFAULT_LEASE,
+        )
+        return claimed
+
+    def _work(self) -> None:
+        wait = self.pace.shortest_poll_s
+        while not self.stopping.is_set():
+            try:
+                outcome = self.run_one()
+            except Exception:
+                # The database is away or busy: the lease brings the job back, we try again.
+                log.exception("the worker could not reach its jobs")
+                outcome = None
+            if outcome == "done":
+                wait = self.pace.shortest_poll_s
+                continue
+            self.stopping.wait(wait)
+            wait = min(wait * 2, self.pace.longest_poll_s)
+
+    def _keep_house(self) -> None:
+        while True:
+            try:
+                keep_house(self.sessions, self.name)
+            except Exception:
+                log.exception("the worker could not keep the house")
+            if self.stopping.wait(self.pace.beat_s):
+                return
+
+
+def keep_house(sessions: Sessions, name: str) -> None:
+    """Give a sign of life, bring back jobs of lost workers, and enqueue what is due by the clock."""
+    now = clock.now()
+    in_transaction(sessions, outbox.beat, name, now=now)
+    lost = in_transaction(sessions, outbox.release_expired, now=now)
+    if lost:
+        log.warning("%s jobs of lost workers go back into the queue", lost)
+    schedule.enqueue_due(sessions, now=now)
