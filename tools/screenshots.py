@@ -1,0 +1,147 @@
+"""Make the README's pictures: a fresh demo of its own, signed in as each role, drawn by Chromium.
+
+The pictures go to docs/screenshots/. A page that does not answer 200 stops the run.
+"""
+
+import argparse
+import os
+import re
+import socket
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tools.run import HOST, Demo, RunError
+from tools.test import find_chromium
+
+ROOT = Path(__file__).resolve().parent.parent
+DESKTOP, PHONE = (1280, 820), (390, 844)
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One picture: its file's name, who is signed in, and what is opened."""
+
+    name: str
+    role: str
+    path: str
+    size: tuple[int, int] = DESKTOP
+    scheme: Literal["light", "dark"] = "light"
+
+
+SHOTS = (
+    Shot("home-buyer-1280", "buyer", "/"),
+    Shot("catalogue-1280", "buyer", "/catalogue"),
+    Shot("catalogue-390", "buyer", "/catalogue", PHONE),
+    Shot("catalogue-1280-dark", "buyer", "/catalogue", DESKTOP, "dark"),
+    Shot("carts-1280", "buyer", "/carts"),
+    Shot("orders-1280", "buyer", "/orders"),
+    Shot("orders-390", "buyer", "/orders", PHONE),
+    Shot("console-1280", "vendor sales", "/console"),
+    Shot("console-orders-1280", "vendor sales", "/console/orders"),
+    Shot("console-orders-1280-dark", "vendor sales", "/console/orders", DESKTOP, "dark"),
+)
+
+
+def read_sign_ins(output: str) -> dict[str, tuple[str, str]]:
+    """{role: (e-mail, password)} from the lines `role  e-mail  password` of `flask demo load`."""
+    lines = re.findall(r"^\s*([A-Za-z][A-Za-z -]*?):?\s+(\S+@\S+)\s+(\S+)", output, flags=re.MULTILINE)
+    return {role.strip().lower(): (mail, password) for role, mail, password in lines}
+
+
+def free_port() -> int:
+    """A port of the kernel's choice."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def sign_in(page: Page, address: str, mail: str, password: str) -> None:
+    """Sign in as a person would."""
+    page.goto(address)
+    page.locator("input[name=email]").fill(mail)
+    page.locator("input[type=password]").fill(password)
+    page.locator("input[type=password]").press("Enter")
+    page.wait_for_load_state("networkidle")
+    if page.locator("input[type=password]").count():
+        raise RunError(f"{mail} could not sign in.")
+
+
+def take(
+    browser: Browser, shot: Shot, *, address: str, sign_ins: dict[str, tuple[str, str]], to: Path
+) -> None:
+    """Draw one page into its file."""
+    if shot.role not in sign_ins:
+        raise RunError(f"The demo has no sign-in for {shot.role!r}; it has {', '.join(sorted(sign_ins))}.")
+    width, height = shot.size
+    context = browser.new_context(
+        viewport={"width": width, "height": height}, color_scheme=shot.scheme, locale="en-GB"
+    )
+    try:
+        page = context.new_page()
+        sign_in(page, address, *sign_ins[shot.role])
+        answer = page.goto(address + shot.path, wait_until="networkidle")
+        if answer is None or answer.status != 200:
+            raise RunError(f"{shot.path} answered {answer.status if answer else 'nothing'}.")
+        page.screenshot(path=to / f"{shot.name}.png")
+    finally:
+        context.close()
+
+
+def run(shots: list[Shot], *, to: Path, data_dir: str) -> None:
+    """Start a demo on `data_dir` and take the pictures.
+
+    :raises RunError: where the demo or a page is not there.
+    """
+    chromium = find_chromium(os.environ)
+    if chromium is None:
+        raise RunError(
+            "Chromium was not found; install it (apt install chromium) or name it: TEST_CHROMIUM=…"
+        )
+    environment = {key: value for key, value in os.environ.items() if key not in ("DATABASE_URL", "BASE_URL")}
+    demo = Demo(port=free_port(), jobs="embedded", environment={**environment, "DATA_DIR": data_dir})
+    try:
+        demo.step("The migration", "flask", "db", "upgrade")
+        sign_ins = read_sign_ins(demo.step("Loading demo data", "flask", "demo", "load", keep=True))
+        demo.serve()
+        demo.wait_until_ready()
+        with sync_playwright() as playwright:
+            arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+            browser = playwright.chromium.launch(executable_path=chromium, args=arguments)
+            for shot in shots:
+                take(browser, shot, address=f"http://{HOST}:{demo.port}", sign_ins=sign_ins, to=to)
+                print(to / f"{shot.name}.png", flush=True)
+            browser.close()
+    finally:
+        demo.stop()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; exit 1 with a sentence where a page cannot be drawn."""
+    parser = argparse.ArgumentParser(description="Make the README's pictures.")
+    parser.add_argument("names", nargs="*", help="only these pictures; all where none is named")
+    parser.add_argument(
+        "--to", type=Path, default=ROOT / "docs" / "screenshots", help="folder of the pictures"
+    )
+    options = parser.parse_args(arguments)
+    unknown = sorted(set(options.names) - {shot.name for shot in SHOTS})
+    if unknown:
+        parser.error(f"unknown picture {', '.join(unknown)}; there are {', '.join(s.name for s in SHOTS)}")
+    shots = [shot for shot in SHOTS if not options.names or shot.name in options.names]
+    options.to.mkdir(parents=True, exist_ok=True)
+    try:
+        with tempfile.TemporaryDirectory(prefix="sellthru-screenshots-") as data_dir:
+            run(shots, to=options.to.resolve(), data_dir=data_dir)
+    except RunError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
