@@ -4,8 +4,8 @@ The pictures go to docs/screenshots/. A page that does not answer 200 stops the 
 """
 
 import argparse
+import json
 import os
-import re
 import socket
 import sys
 import tempfile
@@ -41,16 +41,16 @@ SHOTS = (
     Shot("carts-1280", "buyer", "/carts"),
     Shot("orders-1280", "buyer", "/orders"),
     Shot("orders-390", "buyer", "/orders", PHONE),
-    Shot("console-1280", "vendor sales", "/console"),
-    Shot("console-orders-1280", "vendor sales", "/console/orders"),
-    Shot("console-orders-1280-dark", "vendor sales", "/console/orders", DESKTOP, "dark"),
+    Shot("console-1280", "vendor_sales", "/console"),
+    Shot("console-orders-1280", "vendor_sales", "/console/orders"),
+    Shot("console-orders-1280-dark", "vendor_sales", "/console/orders", DESKTOP, "dark"),
 )
 
 
-def read_sign_ins(output: str) -> dict[str, tuple[str, str]]:
-    """{role: (e-mail, password)} from the lines `role  e-mail  password` of `flask demo load`."""
-    lines = re.findall(r"^\s*([A-Za-z][A-Za-z -]*?):?\s+(\S+@\S+)\s+(\S+)", output, flags=re.MULTILINE)
-    return {role.strip().lower(): (mail, password) for role, mail, password in lines}
+def read_sign_ins(data_dir: str) -> dict[str, tuple[str, str]]:
+    """{role: (e-mail, password)} that `flask demo load` keeps in DATA_DIR."""
+    people = json.loads((Path(data_dir) / "demo-passwords.json").read_text(encoding="utf-8"))
+    return {person["role"]: (person["email"], person["password"]) for person in people}
 
 
 def free_port() -> int:
@@ -63,10 +63,10 @@ def free_port() -> int:
 
 def sign_in(page: Page, address: str, mail: str, password: str) -> None:
     """Sign in as a person would."""
-    page.goto(address)
-    page.locator("input[name=email]").fill(mail)
-    page.locator("input[type=password]").fill(password)
-    page.locator("input[type=password]").press("Enter")
+    page.goto(f"{address}/sign-in")
+    page.get_by_label("E-mail").fill(mail)
+    page.get_by_label("Password", exact=True).fill(password)
+    page.get_by_role("button", name="Sign in").click()
     page.wait_for_load_state("networkidle")
     if page.locator("input[type=password]").count():
         raise RunError(f"{mail} could not sign in.")
@@ -107,7 +107,8 @@ def run(shots: list[Shot], *, to: Path, data_dir: str) -> None:
     demo = Demo(port=free_port(), jobs="embedded", environment={**environment, "DATA_DIR": data_dir})
     try:
         demo.step("The migration", "flask", "db", "upgrade")
-        sign_ins = read_sign_ins(demo.step("Loading demo data", "flask", "demo", "load", keep=True))
+        demo.step("Loading demo data", "flask", "demo", "load", keep=True)
+        sign_ins = read_sign_ins(data_dir)
         demo.serve()
         demo.wait_until_ready()
         with sync_playwright() as playwright:
