@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from flask import Flask
 
+from app.core.web import shell
+
 
 def register(app: Flask) -> None:
-    """Register the public pages, the portal, the console and the commands."""
-    # One import per room, here and not at the top, so that models are complete before views import forms.
+    """Register the frame, the public pages, the portal, the console and the commands."""
+    # Imported here and not at the top, so that models are complete before views import forms.
+    from app import console, portal
+
+    shell.register(app)
+    portal.register(app)
+    console.register(app)

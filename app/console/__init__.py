@@ -1,0 +1,16 @@
+"""What the vendor's staff see."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Flask
+
+from app.console.navigation import NAVIGATION
+from app.core.web import shell
+
+console = Blueprint("console", __name__, url_prefix="/console")
+
+
+def register(app: Flask) -> None:
+    """Register the console's areas, one line each, and its navigation."""
+    app.register_blueprint(console)
+    shell.add_area(app, "console", NAVIGATION)

@@ -18,3 +18,8 @@ def _(message: str, **values: object) -> str:
     """The message in the reader's language, with `%(name)s` placeholders filled."""
     text = translator.get()(message)
     return text % values if values else text
+
+
+def N_(message: str) -> str:
+    """Marks a text that is stored as data and translated where it is shown."""
+    return message

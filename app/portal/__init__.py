@@ -1,0 +1,16 @@
+"""What reseller staff see."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Flask
+
+from app.core.web import shell
+from app.portal.navigation import NAVIGATION, count_rooms
+
+portal = Blueprint("portal", __name__)
+
+
+def register(app: Flask) -> None:
+    """Register the portal's areas, one line each, and its navigation."""
+    app.register_blueprint(portal)
+    shell.add_area(app, "portal", NAVIGATION, counts=count_rooms)
