@@ -11,7 +11,11 @@ def register(app: Flask) -> None:
     """Register the frame, the public pages, the portal, the console and the commands."""
     # Imported here and not at the top, so that models are complete before views import forms.
     from app import console, portal
+    from app.api import health
+    from app.jobs import cli as jobs_cli
 
     shell.register(app)
     portal.register(app)
     console.register(app)
+    app.register_blueprint(health.blueprint)
+    jobs_cli.register(app)
