@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from app.core import clock
 from app.core.money import Money, exponent, round_to_currency
+from app.core.texts import N_
 
 #: Typographic minus, as wide as a plus: prices with signs line up.
 MINUS = "\N{MINUS SIGN}"
@@ -39,8 +40,9 @@ def money_text(
     if value is None:
         return DASH
     if isinstance(value, Money):
-        value, currency = value.amount, value.currency
-    amount = Decimal(value)
+        amount, currency = value.amount, value.currency
+    else:
+        amount = Decimal(value)
     places = exponent(currency) if currency else 2
     amount = round_to_currency(amount, currency) if currency else amount
     text = format_decimal(amount, format="#,##0." + "0" * places if places else "#,##0", locale=locale)
@@ -75,7 +77,9 @@ def percent_text(value: Decimal | None, *, locale: Locale | str) -> str:
 def date_text(value: date, style: str, *, locale: Locale | str) -> str:
     """A business date: medium `17 Nov 2026`, day `Tue 17 Nov`, long `Tuesday, 17 November 2026`."""
     patterns = _DATE_SKELETONS[style]
-    return format_date(value, format=patterns.get(Locale.parse(locale).language, patterns[None]), locale=locale)
+    return format_date(
+        value, format=patterns.get(Locale.parse(locale).language, patterns[None]), locale=locale
+    )
 
 
 def datetime_text(value: datetime, zone: ZoneInfo, *, locale: Locale | str) -> str:
@@ -155,10 +159,6 @@ def _datetime(value: datetime | None, style: str = "medium") -> str:
     )
 
 
-def _mark(message: str) -> str:
-    return message
-
-
 def register(app: Flask) -> None:
     """Install the filters, and `N_`, which marks a text for translation where it is only stored."""
     filters: dict[str, Callable[..., str]] = {
@@ -173,4 +173,4 @@ def register(app: Flask) -> None:
         "words": words,
     }
     app.jinja_env.filters.update(filters)
-    app.jinja_env.globals["N_"] = _mark
+    app.jinja_env.globals["N_"] = N_
