@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from app.core.web import shell
+from app.core.web import routing, shell
 
 
 def register(app: Flask) -> None:
@@ -13,8 +13,13 @@ def register(app: Flask) -> None:
     from app import console, portal
     from app.api import health
     from app.jobs import cli as jobs_cli
+    from app.portal import account, sign_in
 
+    routing.register(app)
     shell.register(app)
+    sign_in.register(app)
+    app.register_blueprint(sign_in.blueprint)
+    app.register_blueprint(account.blueprint)
     portal.register(app)
     console.register(app)
     app.register_blueprint(health.blueprint)

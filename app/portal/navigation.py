@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sqlalchemy import func, select
+
 from app.core.permissions import Permission
 from app.core.texts import N_
 from app.core.web.shell import NavEntry, Navigation, NavSection
+from app.domain.accounts.models import Membership, SignInSession
+from app.domain.ordering.models import Cart, CartLine
 
 HOME = NavEntry(N_("Home"), "portal.home.index", "home", Permission.ACCOUNT_USE)
 CATALOGUE = NavEntry(N_("Catalogue"), "portal.catalogue.index", "layout-grid", Permission.CATALOGUE_READ)
@@ -32,6 +36,26 @@ NAVIGATION = Navigation(
     search_endpoint="portal.catalogue.index",
     cart_endpoint="portal.carts.current",
 )
+
+
+def counts_read_along() -> Mapping[str, Any]:
+    """Scalar subqueries that the sign-in read carries, so that the frame costs no statement of its own."""
+    company_id = func.coalesce(SignInSession.view_as_company_id, Membership.company_id)
+    latest = (
+        select(Cart.id)
+        .where(Cart.company_id == company_id, Cart.placed_at.is_(None), Cart.discarded_at.is_(None))
+        .order_by(Cart.updated_at.desc(), Cart.id.desc())
+        .limit(1)
+        .correlate(SignInSession, Membership)
+        .scalar_subquery()
+    )
+    lines = (
+        select(func.count(CartLine.id))
+        .where(CartLine.cart_id == latest)
+        .correlate(SignInSession, Membership)
+        .scalar_subquery()
+    )
+    return {"cart_lines": lines}
 
 
 def count_rooms(visitor: Any) -> Mapping[str, int]:
