@@ -82,6 +82,8 @@ def enter(token: str) -> None:
     """Give the browser a session's token. Whatever its cookie held before is dropped."""
     session.clear()
     login_user(_Bearer(token))
+    # Who that is is read when it is asked for.
+    g.pop("_login_user", None)
 
 
 def leave() -> None:
