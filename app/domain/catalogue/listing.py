@@ -1,0 +1,331 @@
+"""Lists of products: keyset pages with the buyer's own prices, and suggestions while typing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import Session
+
+from app.core.errors import InvalidInput
+from app.core.pages import COUNT_LIMIT, PAGE_SIZE, Page, SortKey, decode_cursor, encode_cursor, paginate
+from app.core.texts import _
+from app.domain.catalogue import search
+from app.domain.catalogue.buyers import Buyer
+from app.domain.catalogue.errors import TooManyToSort
+from app.domain.catalogue.filters import SORTS, Conditions, ProductQuery
+from app.domain.catalogue.models import Category, Product, ProductMedia
+from app.domain.catalogue.numbers import is_storable
+from app.domain.catalogue.prices import prices_for_buyer
+from app.domain.catalogue.pricing import Ladder, effective_rule
+from app.domain.catalogue.quantities import QuantityRule
+from app.domain.catalogue.visibility import visible
+
+
+@dataclass(frozen=True, slots=True)
+class ProductRow:
+    """A product as a list shows it to a buyer; `rule` binds, `ladders` has the winner first."""
+
+    id: int
+    sku: str
+    name: str
+    mpn: str | None
+    brand: str | None
+    summary: str
+    category_slug: str
+    #: announced | active | last_orders | ended
+    life_cycle: str
+    #: hardware_serial | hardware | service | extended_warranty | bundle
+    kind: str
+    unit: str
+    warranty_months: int | None
+    is_backorderable: bool
+    rule: QuantityRule
+    ladders: tuple[Ladder, ...]
+    #: Upload store key of the first picture.
+    image_key: str | None
+    #: SKU and name of what replaces it.
+    successor: tuple[str, str] | None
+    #: Found only because it resembles what was typed.
+    approximate: bool = False
+
+
+#: Positional, because a database row's values come in the order of the fields.
+_row: Callable[..., ProductRow] = ProductRow
+
+_IMAGE_KEY = (
+    select(ProductMedia.storage_key)
+    .where(ProductMedia.product_id == Product.id, ProductMedia.kind == "image")
+    .order_by(ProductMedia.position, ProductMedia.id)
+    .limit(1)
+    .scalar_subquery()
+    .label("image_key")
+)
+#: Columns of a ProductRow; the rest is read for the page's products together.
+_CARD: Any = select(
+    Product.id,
+    Product.sku,
+    Product.name,
+    Product.mpn,
+    Product.brand,
+    Product.summary,
+    Category.slug,
+    Product.life_cycle,
+    Product.kind,
+    Product.unit,
+    Product.warranty_months,
+    Product.is_backorderable,
+    Product.min_quantity,
+    Product.multiple,
+    Product.max_quantity,
+    Product.successor_id,
+    _IMAGE_KEY,
+    Product.name_key,
+    Product.sku_key,
+    Product.created_at,
+).join(Category, Category.id == Product.category_id)
+
+
+def list_products(
+    session: Session,
+    buyer: Buyer | None,
+    *,
+    query: ProductQuery,
+    on: date,
+    extra: ColumnElement[bool] | None = None,
+) -> Page[ProductRow]:
+    """A page of products with prices, in at most six statements where nothing is misspelt.
+
+    `extra` is a further condition on Product, such as "ready to ship". `total` is exact to 1,000.
+    :raises NotFound: no such category.
+    :raises TooManyToSort: more than 1,000 hits are to be sorted by price.
+    """
+    conditions = Conditions(session, buyer, query, on=on, extra=extra)
+    total = _count(session, conditions.all())
+    sort = _sort_of(query, conditions)
+    if sort == "price":
+        return _by_price(session, buyer, conditions, query.cursor, total=total, on=on)
+    page = _by_columns(session, buyer, conditions, sort, query.cursor, total=total, on=on)
+    if conditions.words and total < search.ENOUGH and not conditions.words.is_prefix and not query.cursor:
+        return _with_resembling(session, buyer, conditions, page, on=on)
+    return page
+
+
+def _sort_of(query: ProductQuery, conditions: Conditions) -> str:
+    sort = query.sort if query.sort in SORTS else "relevance"
+    return "name" if sort == "relevance" and not conditions.words else sort
+
+
+def _count(session: Session, conditions: Sequence[ColumnElement[bool]]) -> int:
+    """Hits, counted up to one beyond the limit of exact totals."""
+    some = select(Product.id).where(*conditions).limit(COUNT_LIMIT + 1).subquery()
+    return session.execute(select(func.count()).select_from(some)).scalar_one()
+
+
+def _by_columns(
+    session: Session,
+    buyer: Buyer | None,
+    conditions: Conditions,
+    sort: str,
+    cursor: str | None,
+    *,
+    total: int,
+    on: date,
+) -> Page[ProductRow]:
+    if sort == "relevance" and total <= COUNT_LIMIT:
+        return _by_relevance(session, buyer, conditions, cursor, total=total, on=on)
+    # More than a thousand hits are not worth ranking one by one: they follow by name.
+    keys, read_keys, kinds = {
+        "relevance": ([SortKey(Product.name_key)], lambda row: (row.name_key, row.id), (str, int)),
+        "name": ([SortKey(Product.name_key)], lambda row: (row.name_key, row.id), (str, int)),
+        "sku": ([SortKey(Product.sku_key)], lambda row: (row.sku_key, row.id), (str, int)),
+        "newest": (
+            [SortKey(Product.created_at, descending=True)],
+            lambda row: (row.created_at, row.id),
+            (datetime, int),
+        ),
+    }[sort]
+    descending = keys[0].descending
+    page = paginate(
+        session,
+        _CARD.where(*(conditions.walking() if total > COUNT_LIMIT else conditions.all())),
+        sort=[*keys, SortKey(Product.id, descending=descending)],
+        read_keys=read_keys,
+        cursor=_checked(cursor, kinds),
+        total=total,
+    )
+    return replace(page, items=_product_rows(session, buyer, page.items, on=on))
+
+
+def _by_relevance(
+    session: Session,
+    buyer: Buyer | None,
+    conditions: Conditions,
+    cursor: str | None,
+    *,
+    total: int,
+    on: date,
+) -> Page[ProductRow]:
+    # The ids alone are sorted; the cards of one page are read afterwards.
+    score = search.relevance(session, conditions.words, buyer)
+    page = paginate(
+        session,
+        select(Product.id, Product.name_key, score.label("score")).where(*conditions.all()),
+        sort=[SortKey(score), SortKey(Product.name_key), SortKey(Product.id)],
+        read_keys=lambda row: (row.score, row.name_key, row.id),
+        cursor=_checked(cursor, (int, str, int)),
+        total=total,
+    )
+    return replace(page, items=rows_for(session, buyer, [row.id for row in page.items], on=on))
+
+
+def _checked(cursor: str | None, kinds: tuple[type, ...]) -> str | None:
+    """The cursor, once its values are of the sort's types and can be compared by the database."""
+    if not cursor:
+        return None
+    values, _backwards, _index = decode_cursor(cursor, len(kinds))
+    for value, kind in zip(values, kinds, strict=True):
+        if type(value) is not kind or not _is_comparable(value):
+            raise InvalidInput(_("This page's address is incomplete. Start from the first page."))
+    return cursor
+
+
+def _is_comparable(value: Any) -> bool:
+    if isinstance(value, datetime):
+        return value.tzinfo is not None
+    if isinstance(value, Decimal):
+        return value.is_finite()
+    return not isinstance(value, str) or is_storable(value)
+
+
+def rows_for(
+    session: Session, buyer: Buyer | None, product_ids: Sequence[int], *, on: date
+) -> list[ProductRow]:
+    """The products in the order of their ids given, with prices; visibility is the caller's business."""
+    if not product_ids:
+        return []
+    cards = {row.id: row for row in session.execute(_CARD.where(Product.id.in_(product_ids)))}
+    return _product_rows(session, buyer, [cards[key] for key in product_ids if key in cards], on=on)
+
+
+def _product_rows(
+    session: Session, buyer: Buyer | None, cards: Sequence[Any], *, on: date
+) -> list[ProductRow]:
+    ladders = prices_for_buyer(session, buyer, [card[0] for card in cards], on=on)
+    successors = find_successors(session, {card.successor_id for card in cards} - {None})
+    rows = []
+    for card in cards:
+        own = tuple(ladders.get(card[0], ()))
+        rule = effective_rule(QuantityRule(card[12], card[13], card[14]), own)
+        successor = successors.get(card.successor_id)
+        rows.append(_row(*card[:12], rule, own, card.image_key, successor))
+    return rows
+
+
+def find_successors(session: Session, ids: Collection[int]) -> dict[int, tuple[str, str]]:
+    """SKU and name by id; no statement where nothing has a successor."""
+    if not ids:
+        return {}
+    rows = session.execute(select(Product.id, Product.sku, Product.name).where(Product.id.in_(ids)))
+    return {row.id: (row.sku, row.name) for row in rows}
+
+
+def _with_resembling(
+    session: Session, buyer: Buyer | None, conditions: Conditions, page: Page[ProductRow], *, on: date
+) -> Page[ProductRow]:
+    """The page's hits, followed by products that resemble the words, up to one page in all."""
+    others = conditions.all(but=["text"])
+    exact = [row.id for row in page.items]
+    if exact:
+        others.append(Product.id.not_in(exact))
+    ids = search.resembling_ids(
+        session, conditions.words, conditions=others, limit=search.ENOUGH - len(exact)
+    )
+    rows = [replace(row, approximate=True) for row in rows_for(session, buyer, ids, on=on)]
+    return replace(page, items=[*page.items, *rows], total=len(exact) + len(rows))
+
+
+def _by_price(
+    session: Session,
+    buyer: Buyer | None,
+    conditions: Conditions,
+    cursor: str | None,
+    *,
+    total: int,
+    on: date,
+) -> Page[ProductRow]:
+    """By the unit price of the first quantity that may be ordered; price on request comes last."""
+    if total > COUNT_LIMIT:
+        raise TooManyToSort(
+            _("Up to 1,000 products can be sorted by price. Narrow the list down by category or words first.")
+        )
+    products = session.execute(select(Product.id, Product.name_key).where(*conditions.all())).all()
+    ladders = prices_for_buyer(session, buyer, [row.id for row in products], on=on)
+    keyed = []
+    for row in products:
+        own = ladders.get(row.id)
+        price = own[0].steps[0].unit_price if own else Decimal(0)
+        keyed.append((0 if own else 1, price, row.name_key, row.id))
+    keyed.sort()
+    window, first, before, after = _window(keyed, _checked(cursor, (int, Decimal, str, int)))
+    return Page(
+        items=rows_for(session, buyer, [key[3] for key in window], on=on),
+        first_index=first + 1,
+        next_cursor=encode_cursor(window[-1], backwards=False, index=first + len(window)) if after else None,
+        previous_cursor=encode_cursor(window[0], backwards=True, index=first + 1) if before else None,
+        total=total,
+    )
+
+
+def _window(
+    keyed: list[tuple[int, Decimal, str, int]], cursor: str | None
+) -> tuple[list[tuple[int, Decimal, str, int]], int, bool, bool]:
+    """The page's keys, the place of its first, and whether there are pages before and after it."""
+    first, last = 0, PAGE_SIZE
+    if cursor:
+        values, backwards, _index = decode_cursor(cursor, 4)
+        border: Any = tuple(values)
+        if backwards:
+            last = sum(1 for key in keyed if key < border)
+            first = max(0, last - PAGE_SIZE)
+        else:
+            first = sum(1 for key in keyed if key <= border)
+            last = first + PAGE_SIZE
+    window = keyed[first:last]
+    return window, first, bool(window) and first > 0, bool(window) and last < len(keyed)
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """A product offered while a person types."""
+
+    id: int
+    sku: str
+    name: str
+    mpn: str | None
+    category_slug: str
+
+
+def suggest(
+    session: Session, buyer: Buyer | None, text: str, *, on: date, limit: int = 8
+) -> list[Suggestion]:
+    """The best hits for what was typed so far, as list_products by relevance would order them."""
+    words = search.parse_query(text)
+    if not words:
+        return []
+    conditions = [search.matches(session, words, buyer), visible(buyer, on)]
+    order: list[Any] = [Product.name_key, Product.id]
+    if _count(session, conditions) <= COUNT_LIMIT:
+        order.insert(0, search.relevance(session, words, buyer))
+    rows = session.execute(
+        select(Product.id, Product.sku, Product.name, Product.mpn, Category.slug)
+        .join(Category, Category.id == Product.category_id)
+        .where(*conditions)
+        .order_by(*order)
+        .limit(limit)
+    )
+    return [Suggestion(*row) for row in rows]
