@@ -29,7 +29,7 @@ def create_app(overrides: dict[str, Any] | None = None) -> Flask:
     babel.init_app(app)
     app.before_request(requests.begin)
     app.before_request(door.guard)
-    for room in (assets, formats, security, error_pages):
+    for room in (requests, assets, formats, security, error_pages):
         room.register(app)
     from app import areas
 

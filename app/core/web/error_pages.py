@@ -7,7 +7,7 @@ import logging
 from flask import Flask, g, render_template, request
 from flask_limiter.errors import RateLimitExceeded
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, SecurityError
 
 from app.core.errors import DomainError, PermissionDenied
 from app.core.texts import _
@@ -69,6 +69,11 @@ def register(app: Flask) -> None:
     def csrf_error(error: CSRFError) -> Answer:
         message = _("The page was open too long, or the form came from elsewhere. Reload it and send again.")
         return render_error(400, title_of(400), message)
+
+    @app.errorhandler(SecurityError)
+    def untrusted_host(error: SecurityError) -> Answer:
+        # No page: addresses cannot be built for a host that is not ours.
+        return _("This host name is not ours."), 400, {"Content-Type": "text/plain; charset=utf-8"}
 
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> Answer:

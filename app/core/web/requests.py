@@ -5,10 +5,29 @@ from __future__ import annotations
 import re
 import uuid
 
-from flask import g, request
+from typing import Any
+
+from flask import Flask, g, request
 from flask_babel import gettext
+from werkzeug.routing import IntegerConverter, Map
 
 from app.core.texts import translator
+
+#: The largest key a database stores.
+MAX_KEY = 2**63 - 1
+
+
+class Key(IntegerConverter):
+    """A row's key in an address; a number no key can be is no address."""
+
+    def __init__(self, map: Map, *args: Any, max: int = MAX_KEY, **kwargs: Any) -> None:
+        super().__init__(map, *args, max=max, **kwargs)
+
+
+def register(app: Flask) -> None:
+    """Read `<int:...>` in addresses as keys. To be called before routes are added."""
+    app.url_map.converters["int"] = Key
+
 
 _ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 
