@@ -5,9 +5,12 @@ from __future__ import annotations
 from flask import Blueprint, Flask
 
 from app.core.web import shell
+from app.portal import company
 from app.portal.navigation import NAVIGATION, count_rooms
 
 portal = Blueprint("portal", __name__)
+for area in (company,):
+    portal.register_blueprint(area.blueprint)
 
 
 def register(app: Flask) -> None:

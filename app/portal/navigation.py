@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from app.core.permissions import Permission
 from app.core.texts import N_
 from app.core.web.shell import NavEntry, Navigation, NavSection
-from app.domain.accounts.models import Membership, SignInSession
+from app.domain.accounts.models import Branch, Membership, SignInSession
 from app.domain.ordering.models import Cart, CartLine
 
 HOME = NavEntry(N_("Home"), "portal.home.index", "home", Permission.ACCOUNT_USE)
@@ -21,9 +21,9 @@ REQUESTS = NavEntry(
 )
 ORDERS = NavEntry(N_("Orders"), "portal.orders.index", "package", Permission.ORDER_READ)
 PEOPLE = NavEntry(N_("People"), "portal.company.people", "users", Permission.MEMBER_READ)
-BRANCHES = NavEntry(N_("Branches"), "portal.company.branches", "map-pin", Permission.ACCOUNT_USE)
+BRANCHES = NavEntry(N_("Branches"), "portal.company.branches", "map-pin", Permission.ORDER_READ)
 END_CUSTOMERS = NavEntry(
-    N_("End customers"), "portal.company.end_customers", "building-store", Permission.ACCOUNT_USE
+    N_("End customers"), "portal.company.end_customers", "building-store", Permission.ORDER_READ
 )
 
 NAVIGATION = Navigation(
@@ -33,7 +33,7 @@ NAVIGATION = Navigation(
         NavSection(N_("Company"), (PEOPLE, BRANCHES, END_CUSTOMERS)),
     ),
     tabs=(HOME, CATALOGUE, CARTS, ORDERS),
-    search_endpoint="portal.catalogue.index",
+    search_endpoint="portal.search.index",
     cart_endpoint="portal.carts.current",
 )
 
@@ -55,7 +55,23 @@ def counts_read_along() -> Mapping[str, Any]:
         .correlate(SignInSession, Membership)
         .scalar_subquery()
     )
-    return {"cart_lines": lines}
+    # The branch of that cart where it is still open, else the company's first open branch. Two subqueries:
+    # SQLite does not find the outer row from within a subquery's ORDER BY.
+    of_cart = (
+        select(Branch.id)
+        .join(Cart, Cart.branch_id == Branch.id)
+        .where(Cart.id == latest, Branch.is_active)
+        .correlate(SignInSession, Membership)
+        .scalar_subquery()
+    )
+    first_open = (
+        select(func.min(Branch.id))
+        .where(Branch.company_id == company_id, Branch.is_active)
+        .correlate(SignInSession, Membership)
+        .scalar_subquery()
+    )
+    branch = func.coalesce(of_cart, first_open)
+    return {"cart_id": latest, "cart_lines": lines, "branch_id": branch}
 
 
 def count_rooms(visitor: Any) -> Mapping[str, int]:
