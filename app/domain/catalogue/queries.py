@@ -1,0 +1,394 @@
+"""Reads of one product's page, the category tree, agreements, and a company's listings and numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import and_, exists, func, literal, null, or_, select, union_all
+from sqlalchemy.orm import Session
+
+from app.core.errors import NotFound
+from app.core.pages import COUNT_LIMIT, Page, SortKey, paginate
+from app.core.texts import _
+from app.domain.accounts.models import Branch, Company
+from app.domain.catalogue.buyers import Buyer
+from app.domain.catalogue.listing import find_successors
+from app.domain.catalogue.models import (
+    AgreementQuantityRule,
+    Attribute,
+    BundlePart,
+    Category,
+    CrossReference,
+    CustomerPartNumber,
+    PriceAgreement,
+    PriceRow,
+    Product,
+    ProductAttribute,
+    ProductMedia,
+    TaxRate,
+    VisibilityListing,
+)
+from app.domain.catalogue.numbers import code_key
+from app.domain.catalogue.prices import prices_for_buyer
+from app.domain.catalogue.pricing import Ladder, effective_rule
+from app.domain.catalogue.quantities import QuantityRule
+from app.domain.catalogue.search import contains, parse_query
+from app.domain.catalogue.visibility import visible
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryNode:
+    """A category of the tree as a buyer sees it; `depth` is 0 at the top."""
+
+    id: int
+    parent_id: int | None
+    name: str
+    slug: str
+    path: str
+    depth: int
+
+
+def category_tree(session: Session, buyer: Buyer | None, *, on: date) -> list[CategoryNode]:
+    """Categories that hold a visible product, not ended, somewhere below; parents before children.
+
+    Vendor staff (None) see the empty ones as well.
+    """
+    holds = exists().where(Product.category_id == Category.id, Product.life_cycle != "ended")
+    holds = holds.where(visible(buyer, on))
+    rows = session.execute(
+        select(
+            Category.id, Category.parent_id, Category.name, Category.slug, Category.path, holds.label("holds")
+        ).order_by(Category.position, Category.name, Category.id)
+    ).all()
+    kept = {int(part) for row in rows if row.holds or buyer is None for part in row.path.split("/") if part}
+    children: dict[int | None, list[Any]] = {}
+    for row in rows:
+        if row.id in kept:
+            children.setdefault(row.parent_id, []).append(row)
+    return _nodes_below(children, None, 0)
+
+
+def _nodes_below(
+    children: dict[int | None, list[Any]], parent_id: int | None, depth: int
+) -> list[CategoryNode]:
+    nodes = []
+    for row in children.get(parent_id, []):
+        nodes.append(CategoryNode(row.id, row.parent_id, row.name, row.slug, row.path, depth))
+        nodes += _nodes_below(children, row.id, depth + 1)
+    return nodes
+
+
+@dataclass(frozen=True, slots=True)
+class Medium:
+    """A picture or datasheet in the upload store."""
+
+    storage_key: str
+    filename: str
+    alt_text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a bundle."""
+
+    sku: str
+    name: str
+    quantity: int
+    is_required: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ProductPage:
+    """A product with everything its page shows; `product` has the columns of the model by name."""
+
+    product: Any
+    category_name: str
+    category_slug: str
+    category_path: str
+    rule: QuantityRule
+    ladders: tuple[Ladder, ...]
+    successor: tuple[str, str] | None
+    #: (name, value, unit), in the category's order.
+    attributes: tuple[tuple[str, str, str | None], ...]
+    images: tuple[Medium, ...]
+    datasheets: tuple[Medium, ...]
+    parts: tuple[Part, ...]
+    #: Numbers everybody may use: (code, superseded | alternative).
+    references: tuple[tuple[str, str], ...]
+    #: The buyer's own numbers.
+    own_numbers: tuple[str, ...]
+
+
+_PAGE_COLUMNS = (
+    Product.id,
+    Product.sku,
+    Product.mpn,
+    Product.gtin,
+    Product.name,
+    Product.brand,
+    Product.category_id,
+    Product.kind,
+    Product.life_cycle,
+    Product.successor_id,
+    Product.description,
+    Product.summary,
+    Product.unit,
+    Product.min_quantity,
+    Product.multiple,
+    Product.max_quantity,
+    Product.warranty_months,
+    Product.is_backorderable,
+    Product.tax_class,
+    Product.version,
+    Product.updated_at,
+)
+
+
+def get_product_page(session: Session, buyer: Buyer | None, sku: str, *, on: date) -> ProductPage:
+    """A product by its SKU (case and blanks around it do not matter), in four or five statements.
+
+    :raises NotFound: no such product, or the buyer may not see it.
+    """
+    row = session.execute(
+        select(
+            *_PAGE_COLUMNS,
+            Category.name.label("category_name"),
+            Category.slug.label("category_slug"),
+            Category.path.label("category_path"),
+        )
+        .join(Category, Category.id == Product.category_id)
+        .where(Product.sku_key == code_key(sku), visible(buyer, on))
+    ).one_or_none()
+    if row is None:
+        raise NotFound(_("There is no product by that number."))
+    facts = _facts(session, row.id, buyer.company_id if buyer else None)
+    ladders = tuple(prices_for_buyer(session, buyer, [row.id], on=on).get(row.id, ()))
+    own_rule = QuantityRule(row.min_quantity, row.multiple, row.max_quantity)
+    return ProductPage(
+        product=row,
+        category_name=row.category_name,
+        category_slug=row.category_slug,
+        category_path=row.category_path,
+        rule=effective_rule(own_rule, ladders),
+        ladders=ladders,
+        successor=find_successors(session, {row.successor_id} - {None}).get(row.successor_id),
+        attributes=tuple((fact.a, fact.b, fact.c) for fact in facts.get("attribute", [])),
+        images=tuple(Medium(fact.a, fact.b, fact.c) for fact in facts.get("image", [])),
+        datasheets=tuple(Medium(fact.a, fact.b, fact.c) for fact in facts.get("datasheet", [])),
+        parts=tuple(Part(fact.a, fact.b, fact.n, fact.flag) for fact in facts.get("part", [])),
+        references=tuple((fact.a, fact.b) for fact in facts.get("reference", [])),
+        own_numbers=tuple(fact.a for fact in facts.get("own", [])),
+    )
+
+
+def _facts(session: Session, product_id: int, company_id: int | None) -> dict[str, list[Any]]:
+    """Everything that hangs on one product, in one statement, by kind."""
+    no_text, no_number, no_flag = null(), literal(0), literal(False)
+
+    def fact(kind: Any, position: Any, a: Any, b: Any = no_text, c: Any = no_text) -> Any:
+        return select(
+            kind.label("kind"),
+            position.label("position"),
+            a.label("a"),
+            b.label("b"),
+            c.label("c"),
+            no_number.label("n"),
+            no_flag.label("flag"),
+        )
+
+    selects = [
+        fact(
+            literal("attribute"),
+            Attribute.position,
+            Attribute.name,
+            ProductAttribute.text_value,
+            Attribute.unit,
+        )
+        .join_from(ProductAttribute, Attribute, Attribute.id == ProductAttribute.attribute_id)
+        .where(ProductAttribute.product_id == product_id),
+        fact(
+            ProductMedia.kind,
+            ProductMedia.position,
+            ProductMedia.storage_key,
+            ProductMedia.filename,
+            ProductMedia.alt_text,
+        ).where(ProductMedia.product_id == product_id),
+        fact(literal("reference"), CrossReference.id, CrossReference.code, CrossReference.kind).where(
+            CrossReference.product_id == product_id
+        ),
+        select(
+            literal("part"),
+            BundlePart.position,
+            Product.sku,
+            Product.name,
+            no_text,
+            BundlePart.quantity,
+            BundlePart.is_required,
+        )
+        .join(Product, Product.id == BundlePart.part_id)
+        .where(BundlePart.bundle_id == product_id),
+    ]
+    if company_id is not None:
+        selects.append(
+            fact(literal("own"), CustomerPartNumber.id, CustomerPartNumber.code).where(
+                CustomerPartNumber.product_id == product_id, CustomerPartNumber.company_id == company_id
+            )
+        )
+    found: dict[str, list[Any]] = {}
+    for row in session.execute(union_all(*selects)):
+        found.setdefault(row.kind, []).append(row)
+    for rows in found.values():
+        rows.sort(key=lambda row: (row.position, row.a))
+    return found
+
+
+def get_product(session: Session, product_id: int) -> Product:
+    """:raises NotFound: no such product."""
+    product = session.get(Product, product_id)
+    if product is None:
+        raise NotFound(_("There is no product by that number."))
+    return product
+
+
+def list_agreements(
+    session: Session,
+    *,
+    text: str = "",
+    level: str | None = None,
+    company_id: int | None = None,
+    cursor: str | None = None,
+) -> Page[Any]:
+    """Agreements, newest first: the model's columns with company_name and branch_name."""
+    statement: Any = (
+        select(
+            PriceAgreement.id,
+            PriceAgreement.number,
+            PriceAgreement.name,
+            PriceAgreement.level,
+            PriceAgreement.tier,
+            PriceAgreement.company_id,
+            PriceAgreement.branch_id,
+            PriceAgreement.currency,
+            PriceAgreement.starts_on,
+            PriceAgreement.ends_on,
+            PriceAgreement.is_active,
+            Company.name.label("company_name"),
+            Branch.name.label("branch_name"),
+        )
+        .outerjoin(Company, Company.id == PriceAgreement.company_id)
+        .outerjoin(Branch, Branch.id == PriceAgreement.branch_id)
+    )
+    for term in parse_query(text).terms:
+        statement = statement.where(
+            or_(
+                *(
+                    contains(session, func.lower(column), term)
+                    for column in (PriceAgreement.number, PriceAgreement.name, Company.name_key)
+                )
+            )
+        )
+    if level:
+        statement = statement.where(PriceAgreement.level == level)
+    if company_id is not None:
+        statement = statement.where(PriceAgreement.company_id == company_id)
+    some = statement.limit(COUNT_LIMIT + 1).subquery()
+    return paginate(
+        session,
+        statement,
+        sort=[SortKey(PriceAgreement.id, descending=True)],
+        read_keys=lambda row: (row.id,),
+        cursor=cursor,
+        total=session.execute(select(func.count()).select_from(some)).scalar_one(),
+    )
+
+
+def get_agreement(session: Session, agreement_id: int) -> PriceAgreement:
+    """:raises NotFound: no such agreement."""
+    agreement = session.get(PriceAgreement, agreement_id)
+    if agreement is None:
+        raise NotFound(_("There is no such price agreement."))
+    return agreement
+
+
+def list_agreement_rows(
+    session: Session, agreement_id: int, *, text: str = "", cursor: str | None = None
+) -> Page[Any]:
+    """The agreement's price steps by SKU and quantity, with the quantity rule's columns where it has one."""
+    statement: Any = (
+        select(
+            PriceRow.product_id,
+            Product.sku,
+            Product.sku_key,
+            Product.name,
+            PriceRow.min_quantity,
+            PriceRow.unit_price,
+            AgreementQuantityRule.min_quantity.label("rule_minimum"),
+            AgreementQuantityRule.multiple.label("rule_multiple"),
+            AgreementQuantityRule.max_quantity.label("rule_maximum"),
+        )
+        .join(Product, Product.id == PriceRow.product_id)
+        .outerjoin(
+            AgreementQuantityRule,
+            and_(
+                AgreementQuantityRule.agreement_id == PriceRow.agreement_id,
+                AgreementQuantityRule.product_id == PriceRow.product_id,
+            ),
+        )
+        .where(PriceRow.agreement_id == agreement_id)
+    )
+    if code_key(text):
+        statement = statement.where(contains(session, Product.sku_key, code_key(text)))
+    return paginate(
+        session,
+        statement,
+        sort=[SortKey(Product.sku_key), SortKey(PriceRow.min_quantity)],
+        read_keys=lambda row: (row.sku_key, row.min_quantity),
+        cursor=cursor,
+    )
+
+
+def list_visibility(session: Session, company_id: int) -> Sequence[Any]:
+    """The company's listings with SKU and product name or category name, oldest first."""
+    return session.execute(
+        select(
+            VisibilityListing.id,
+            VisibilityListing.product_id,
+            VisibilityListing.category_id,
+            VisibilityListing.starts_on,
+            VisibilityListing.ends_on,
+            VisibilityListing.reason,
+            Product.sku,
+            Product.name.label("product_name"),
+            Category.name.label("category_name"),
+        )
+        .outerjoin(Product, Product.id == VisibilityListing.product_id)
+        .outerjoin(Category, Category.id == VisibilityListing.category_id)
+        .where(VisibilityListing.company_id == company_id)
+        .order_by(VisibilityListing.id)
+    ).all()
+
+
+def list_customer_numbers(session: Session, company_id: int) -> Sequence[Any]:
+    """The company's own part numbers with the product's SKU and name, by number."""
+    return session.execute(
+        select(
+            CustomerPartNumber.id,
+            CustomerPartNumber.code,
+            CustomerPartNumber.product_id,
+            Product.sku,
+            Product.name,
+        )
+        .join(Product, Product.id == CustomerPartNumber.product_id)
+        .where(CustomerPartNumber.company_id == company_id)
+        .order_by(CustomerPartNumber.code_key)
+    ).all()
+
+
+def list_tax_rates(session: Session, company_id: int) -> Sequence[TaxRate]:
+    """The company's rates by tax class."""
+    return session.scalars(
+        select(TaxRate).where(TaxRate.company_id == company_id).order_by(TaxRate.tax_class)
+    ).all()
