@@ -1,18 +1,20 @@
 """Company-owned rows are read and written only inside a scope; without one, statements raise.
 
 The scope lives on the session. ORM statements get the company's condition added; anything the condition
-cannot be added to (Core tables, raw text, `from_statement`, inserts of other companies' rows) raises
-unless the scope is `all_companies`. Rows already in the identity map are checked as they are handed out.
+cannot be added to (Core tables, raw text, `from_statement`, bulk methods, the bare connection, inserts of
+other companies' rows) raises unless the scope is `all_companies`. Rows already in the identity map are
+checked as they are handed out.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from sqlalchemy import ForeignKey, Table, event
+from sqlalchemy import ForeignKey, Table, event, inspect
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import (
     FromStatement,
@@ -22,11 +24,13 @@ from sqlalchemy.orm import (
     mapped_column,
     with_loader_criteria,
 )
-from sqlalchemy.sql import ClauseElement, Delete, Insert, Update, visitors
-from sqlalchemy.sql.elements import ColumnElement, TextClause
+from sqlalchemy.sql import Delete, Insert, Update
+from sqlalchemy.sql.elements import TextClause
+from sqlalchemy.sql.selectable import TextualSelect
 
 from app.core.database import Base
 from app.core.errors import ScopeMissing, ScopeViolated, WriteOutsideRun
+from app.core.tenancy_statements import Touched, find_touched
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +51,6 @@ class Tenant:
     tenant_column: ClassVar[str] = "company_id"
     #: Whether rows without an owner are everybody's (price lists) or only the vendor's (audit).
     tenant_shares_unowned: ClassVar[bool] = False
-
-    @classmethod
-    def tenant_condition(cls, company_id: int) -> ColumnElement[bool]:
-        column = getattr(cls, cls.tenant_column)
-        condition: ColumnElement[bool] = column == company_id
-        return condition | column.is_(None) if cls.tenant_shares_unowned else condition
 
 
 class CompanyOwned(Tenant):
@@ -135,6 +133,23 @@ class TenantSession(Session):
         bind = super().get_bind(*args, **kwargs)
         return _readonly_engine(bind) if self.info.get("readonly", True) else bind
 
+    def connection(self, *args: Any, **kwargs: Any) -> Any:
+        """The bare connection, which no scope reaches: inside `all_companies` only."""
+        _require_all(self, "the bare connection")
+        return super().connection(*args, **kwargs)
+
+    def bulk_save_objects(self, *args: Any, **kwargs: Any) -> None:
+        _require_all(self, "bulk methods")
+        super().bulk_save_objects(*args, **kwargs)
+
+    def bulk_insert_mappings(self, *args: Any, **kwargs: Any) -> None:
+        _require_all(self, "bulk methods")
+        super().bulk_insert_mappings(*args, **kwargs)
+
+    def bulk_update_mappings(self, *args: Any, **kwargs: Any) -> None:
+        _require_all(self, "bulk methods")
+        super().bulk_update_mappings(*args, **kwargs)
+
     def _identity_lookup(self, *args: Any, **kwargs: Any) -> Any:
         # `get` and lazy many-to-one loads answer from the identity map without a statement.
         found = super()._identity_lookup(*args, **kwargs)
@@ -168,6 +183,14 @@ def _required_scope(session: Session, what: str) -> Scope:
     return scope
 
 
+def _require_all(session: Session, what: str) -> None:
+    scope = scope_of(session)
+    if scope is None or not scope.is_all:
+        raise ScopeViolated(f"{what} cannot be scoped; say all_companies(reason=...)")
+    if what == "bulk methods" and session.info.get("readonly", True):
+        raise WriteOutsideRun("rows change inside core.database.run only")
+
+
 def _may_touch(scope: Scope, row: Any) -> bool:
     if scope.is_all:
         return True
@@ -180,56 +203,98 @@ def _guard_statement(state: ORMExecuteState) -> None:
     session, statement = state.session, state.statement
     if session.info.get("readonly", True) and isinstance(statement, Insert | Update | Delete):
         raise WriteOutsideRun("statements that write run inside core.database.run")
-    touched = _touched_tenants(statement)
-    if isinstance(statement, TextClause | FromStatement):
-        scope = scope_of(session)
-        if scope is None or not scope.is_all:
-            raise ScopeViolated("raw text cannot be scoped; say all_companies(reason=...)")
+    scope = scope_of(session)
+    if scope is not None and scope.is_all:
         return
-    if not touched:
+    if isinstance(statement, TextClause | TextualSelect | FromStatement):
+        raise ScopeViolated("raw text cannot be scoped; say all_companies(reason=...)")
+    touched = find_touched(statement, tenant_tables())
+    if not touched.models:
         return
-    scope = _required_scope(session, ", ".join(sorted(model.__name__ for model in touched.values())))
-    if scope.is_all or scope.company_id is None:
+    scope = _required_scope(session, ", ".join(sorted(model.__name__ for model in touched.models)))
+    company_id = scope.company_id
+    if company_id is None:
         return
+    if touched.unscopable:
+        raise ScopeViolated(touched.unscopable)
     if isinstance(statement, Insert):
-        _guard_insert(state, statement, scope)
+        _guard_insert(state, statement, company_id)
     elif not state.is_orm_statement:
         raise ScopeViolated("Core tables cannot be scoped; select the mapped attributes instead")
     else:
-        company_id = scope.company_id
-        for model in set(touched.values()):
-            state.statement = state.statement.options(
-                with_loader_criteria(model, model.tenant_condition(company_id), include_aliases=True)
-            )
+        _narrow(state, touched, company_id)
 
 
-def _touched_tenants(statement: Any) -> dict[Table, type[Any]]:
-    if not isinstance(statement, ClauseElement):
-        return {}
-    known = tenant_tables()
-    found: dict[Table, type[Any]] = {}
-    for element in visitors.iterate(statement):
-        if isinstance(element, Table) and element in known:
-            found[element] = known[element]
-    entity = getattr(statement, "entity_description", None)
-    if isinstance(entity, dict) and entity.get("table") in known:
-        found[entity["table"]] = known[entity["table"]]
-    return found
+def _narrow(state: ORMExecuteState, touched: Touched, company_id: int) -> None:
+    """Add the company's condition for every model the statement touches."""
+    if isinstance(state.statement, Update):
+        _guard_update(state, state.statement, company_id)
+    models = _with_related(frozenset(touched.models)) if touched.may_follow else touched.models
+    for model in models:
+        state.statement = state.statement.options(_criteria(model, company_id))
 
 
-def _guard_insert(state: ORMExecuteState, statement: Insert, scope: Scope) -> None:
+def _criteria(model: type[Any], company_id: int) -> Any:
+    # Lambdas and not expressions: an expression is not adapted to an alias that is joined, so that the
+    # condition would fall on the unaliased table or on none.
+    if model.tenant_shares_unowned:
+        return with_loader_criteria(
+            model,
+            lambda cls: (cls.company_id == company_id) | cls.company_id.is_(None),
+            include_aliases=True,
+        )
+    if model.tenant_column == "id":
+        return with_loader_criteria(model, lambda cls: cls.id == company_id, include_aliases=True)
+    return with_loader_criteria(model, lambda cls: cls.company_id == company_id, include_aliases=True)
+
+
+@functools.cache
+def _with_related(models: frozenset[type[Any]]) -> frozenset[type[Any]]:
+    """The models and those their relationships lead to: a join along one names no table of its own."""
+    reached = set(models)
+    waiting = list(models)
+    while waiting:
+        for relationship in inspect(waiting.pop()).relationships:
+            model = relationship.mapper.class_
+            if issubclass(model, Tenant) and model not in reached:
+                reached.add(model)
+                waiting.append(model)
+    return frozenset(reached)
+
+
+def _guard_insert(state: ORMExecuteState, statement: Insert, company_id: int) -> None:
     table = statement.table
     model = tenant_tables().get(table) if isinstance(table, Table) else None
     if model is None or statement.select is not None:
         raise ScopeViolated("insert from select cannot be scoped; say all_companies(reason=...)")
+    conflict: Any = statement._post_values_clause
+    if conflict is not None and getattr(conflict, "update_values_to_set", None):
+        target = conflict.inferred_target_elements or ()
+        if model.tenant_column not in {getattr(part, "name", part) for part in target}:
+            raise ScopeViolated(f"upsert of {model.__name__} needs {model.tenant_column} in its target")
     parameters = state.parameters or {}
     rows: list[Any] = list(parameters) if isinstance(parameters, list | tuple) else [parameters]
     if not any(rows):
         compiled = statement.compile()
         rows = [compiled.params]
     for row in rows:
-        if row.get(model.tenant_column) != scope.company_id:
+        if row.get(model.tenant_column) != company_id:
             raise ScopeViolated(f"insert into {model.__name__} for another company")
+
+
+def _guard_update(state: ORMExecuteState, statement: Update, company_id: int) -> None:
+    model = tenant_tables().get(statement.table) if isinstance(statement.table, Table) else None
+    if model is None:
+        return
+    if isinstance(state.parameters, list | tuple):
+        raise ScopeViolated("bulk update by key cannot be scoped; say all_companies(reason=...)")
+    parameters: Any = state.parameters or {}
+    given: dict[Any, Any] = {**(statement._values or {}), **parameters}
+    values = {getattr(key, "key", key): value for key, value in given.items()}
+    if model.tenant_column in values:
+        owner = values[model.tenant_column]
+        if getattr(owner, "value", owner) != company_id:
+            raise ScopeViolated(f"{model.__name__} was about to be given to another company")
 
 
 @event.listens_for(TenantSession, "before_flush")
@@ -241,5 +306,16 @@ def _guard_flush(session: Session, context: Any, instances: Any) -> None:
         if not isinstance(row, Tenant):
             continue
         scope = _required_scope(session, type(row).__name__)
-        if not scope.is_all and getattr(row, row.tenant_column) != scope.company_id:
+        if scope.is_all:
+            continue
+        history = inspect(row).attrs[row.tenant_column].history
+        owners = {*(history.added or ()), *(history.unchanged or ()), *(history.deleted or ())}
+        if owners != {scope.company_id}:
             raise ScopeViolated(f"{type(row).__name__} of another company was about to be written")
+
+
+@event.listens_for(TenantSession, "detached_to_persistent")
+def _guard_attach(session: Session, row: Any) -> None:
+    # What a detached row says of its owner was not read in this scope.
+    if isinstance(row, Tenant) and not _required_scope(session, type(row).__name__).is_all:
+        raise ScopeViolated(f"a detached {type(row).__name__} cannot be scoped; read it again by its id")

@@ -15,6 +15,7 @@ from datetime import timedelta
 import click
 from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
+from sqlalchemy.exc import DBAPIError
 
 from app.core import clock, outbox, outbox_desk
 from app.core.database import run
@@ -146,8 +147,8 @@ def dispatch_until(
                 keep_house(sessions, name)
                 next_house = moment + house_s
             published = publish(celery, sessions, again_after=again_after, window=window)
-        except Exception:
-            log.exception("the dispatcher could not reach its jobs")
+        except DBAPIError as error:
+            log.error("the dispatcher cannot reach its jobs: %s", error.orig)
         if not published:
             stopping.wait(POLL_S)
     _forget(sessions, name)

@@ -10,6 +10,8 @@ import time
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from sqlalchemy.exc import DBAPIError
+
 from app.core import clock, outbox
 from app.core.outbox import JobView
 from app.jobs import registry, schedule
@@ -70,13 +72,19 @@ class Worker:
         end = time.monotonic() + self.pace.drain_s
         for thread in (*self._threads, self._keeper):
             thread.join(timeout=max(0.0, end - time.monotonic()))
+        try:
+            self._leave()
+        except DBAPIError as error:
+            log.error("the database is away, so leases run out by themselves: %s", error.orig)
+        log.info("worker %s has stopped", self.name)
+
+    def _leave(self) -> None:
         with self._lock:
             unfinished = list(self._running.values())
         for job in unfinished:
             log.warning("job %s %s goes back into the queue", job.id, job.kind)
             in_transaction(self.sessions, outbox.give_back, job, now=clock.now())
         in_transaction(self.sessions, outbox.forget_beats, before=clock.now() - BEATS_KEPT, worker=self.name)
-        log.info("worker %s has stopped", self.name)
 
     def run_one(self) -> str | None:
         """Claim and do one job; None where none is due."""
@@ -111,10 +119,10 @@ class Worker:
         while not self.stopping.is_set():
             try:
                 outcome = self.run_one()
-            except Exception:
+            except DBAPIError as error:
                 # The database is away or busy: the lease brings the job back, we try again.
-                log.exception("the worker could not reach its jobs")
-                outcome = None
+                log.error("the worker cannot reach its jobs: %s", error.orig)
+                outcome, wait = None, self.pace.longest_poll_s
             if outcome == "done":
                 wait = self.pace.shortest_poll_s
                 continue
@@ -125,8 +133,8 @@ class Worker:
         while True:
             try:
                 keep_house(self.sessions, self.name)
-            except Exception:
-                log.exception("the worker could not keep the house")
+            except DBAPIError as error:
+                log.error("the worker cannot give a sign of life: %s", error.orig)
             if self.stopping.wait(self.pace.beat_s):
                 return
 

@@ -26,9 +26,10 @@ from app.core.web.formats import vendor_zone
 blueprint = Blueprint("audit", __name__, url_prefix="/audit")
 
 FIELDS = ("actor", "action", "subject", "from", "to")
-COLUMNS = (
-    "id at actor actor_user_id real_user_id company_id action subject_type subject_id before after request_id"
-).split()
+COLUMNS = [
+    *("id", "at", "actor", "actor_user_id", "real_user_id", "company_id"),
+    *("action", "subject_type", "subject_id", "before", "after", "request_id"),
+]
 #: A spreadsheet would run a cell that begins with one of these.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
