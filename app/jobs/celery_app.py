@@ -58,7 +58,9 @@ def make_celery(app: Flask, *, queue: str = QUEUE, lease: timedelta | None = Non
         task_publish_retry=False,
         broker_connection_timeout=4,
     )
-    if broker_url.startswith(("amqp", "pyamqp")):
+    if broker_url.startswith(("redis", "rediss")):
+        celery.conf.broker_transport_options = {"global_keyprefix": f"{queue}."}
+    else:
         celery.conf.broker_transport_options = {"confirm_publish": True}
     sessions = sessions_of(app)
 
