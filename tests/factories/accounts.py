@@ -178,3 +178,11 @@ def actor_for(session: Session, user: User, company: Company | None) -> Actor:
 def sign_in(client: FlaskClient, email: str, password: str = PASSWORD) -> TestResponse:
     """Sign in through the form; the test client keeps the cookie."""
     return client.post("/sign-in", data={"email": email, "password": password})
+
+
+def read(session: Session, statement: Any) -> list[Any]:
+    """What is stored now, read over all companies; rows read before stay as they were."""
+    session.expunge_all()
+    session.rollback()
+    with all_companies(session, reason="test"):
+        return list(session.scalars(statement))

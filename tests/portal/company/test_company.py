@@ -12,16 +12,8 @@ from sqlalchemy.orm import Session
 
 from app.core.audit import AuditEntry
 from app.core.permissions import Role
-from app.core.tenancy import all_companies
 from app.domain.accounts.models import Branch, Company, EndCustomer, Membership, User
-from tests.factories.accounts import make_company, make_end_customer, make_person, sign_in
-
-
-def read(session: Session, statement: Any) -> list[Any]:
-    session.rollback()
-    session.expunge_all()
-    with all_companies(session, reason="test"):
-        return list(session.scalars(statement))
+from tests.factories.accounts import make_company, make_end_customer, make_person, read, sign_in
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from app.core.tenancy import all_companies
 from app.domain.accounts.models import Company, Membership, SignInSession, User
 from app.domain.accounts.sessions import hash_token
 from app.portal.sign_in.routes import local_path
-from tests.factories.accounts import PASSWORD, make_company, make_member, make_person, sign_in
+from tests.factories.accounts import PASSWORD, make_company, make_member, make_person, read, sign_in
 
 START = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 
@@ -32,13 +32,6 @@ def store(session: Session) -> Session:
 @pytest.fixture
 def mara(store: Session) -> User:
     return make_person(store, make_company(store), Role.RESELLER_ADMIN, email="mara@kettle.example")
-
-
-def read(store: Session, statement: object) -> list[object]:
-    store.rollback()
-    store.expunge_all()
-    with all_companies(store, reason="test"):
-        return list(store.scalars(statement))  # type: ignore[call-overload]  # any select
 
 
 def change(store: Session, statement: object) -> None:
@@ -110,7 +103,7 @@ def test_the_stored_token_is_a_hash_of_at_least_256_random_bits(
     token = token_in(client)
     assert len(token) == 43
     rows = read(store, select(SignInSession))
-    assert [row.token_hash for row in rows] == [hash_token(token)]  # type: ignore[attr-defined]  # rows
+    assert [row.token_hash for row in rows] == [hash_token(token)]
     assert token not in str([vars(row) for row in rows])
 
 
@@ -141,7 +134,7 @@ def test_an_old_cookie_opens_nothing_after_signing_out(app: Flask, mara: User, s
     assert client.post("/sign-out").status_code == 303
     client.set_cookie("sellthru", old.value)
     assert not is_signed_in(client)
-    actions = [entry.action for entry in read(store, select(AuditEntry).order_by(AuditEntry.id))]  # type: ignore[attr-defined]  # rows
+    actions = [entry.action for entry in read(store, select(AuditEntry).order_by(AuditEntry.id))]
     assert actions == ["session.begun", "session.ended"]
 
 
@@ -228,10 +221,10 @@ def test_last_seen_is_written_at_most_once_a_minute(app: Flask, mara: User, stor
         sign_in(client, "mara@kettle.example")
         clock.shift(timedelta(seconds=59))
         is_signed_in(client)
-        assert [row.last_seen_at for row in read(store, select(SignInSession))] == [START]  # type: ignore[attr-defined]  # rows
+        assert [row.last_seen_at for row in read(store, select(SignInSession))] == [START]
         clock.shift(timedelta(seconds=1))
         is_signed_in(client)
-        assert [row.last_seen_at for row in read(store, select(SignInSession))] == [  # type: ignore[attr-defined]  # rows
+        assert [row.last_seen_at for row in read(store, select(SignInSession))] == [
             START + timedelta(seconds=60)
         ]
 
@@ -309,11 +302,11 @@ def test_a_person_of_two_companies_switches(app: Flask, store: Session, mara: Us
     assert "Quillfeather Systems · Buyer" in page
     assert client.post("/account/switch", data={"membership": str(second.id)}).status_code == 303
     entry = read(store, select(AuditEntry).where(AuditEntry.action == "session.switched"))[0]
-    assert entry.company_id == other.id  # type: ignore[attr-defined]  # row
+    assert entry.company_id == other.id
     client.post("/sign-out")
     sign_in(client, "mara@kettle.example")
     rows = read(store, select(SignInSession).order_by(SignInSession.id))
-    assert [row.membership_id for row in rows][-1] == second.id  # type: ignore[attr-defined]  # rows
+    assert [row.membership_id for row in rows][-1] == second.id
 
 
 @pytest.mark.parametrize("chosen", ["stranger", "0", "-1", "99999999999999999999", "١٢", "", "1e3"])
@@ -328,4 +321,4 @@ def test_nobody_switches_to_a_membership_that_is_not_the_own(
     value = str(foreign) if chosen == "stranger" else chosen
     assert client.post("/account/switch", data={"membership": value}).status_code == 404
     rows = read(store, select(SignInSession))
-    assert rows[0].membership_id != foreign  # type: ignore[attr-defined]  # row
+    assert rows[0].membership_id != foreign

@@ -1,0 +1,8 @@
+"""Reseller companies as the vendor's staff keep them."""
+
+from __future__ import annotations
+
+from app.console.companies import branches, members, routes
+from app.console.companies.room import blueprint
+
+__all__ = ["blueprint", "branches", "members", "routes"]

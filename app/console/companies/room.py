@@ -1,0 +1,65 @@
+"""The room of the companies, which its pages add their routes to, and the page of one company."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from flask import Blueprint, current_app, render_template, url_for
+
+from app.console.companies.forms import InviteForm
+from app.core import clock
+from app.core.errors import DomainError
+from app.core.permissions import Permission
+from app.core.web.door import current_actor
+from app.core.web.extensions import db
+from app.domain.accounts import queries
+from app.domain.accounts.rules import role_name, roles_for
+from app.domain.catalogue.queries import list_agreements, list_tax_rates
+
+blueprint = Blueprint("companies", __name__, url_prefix="/companies")
+
+#: A rate of 100 per cent in basis points.
+FULL_BPS = 10_000
+#: Rooms of others that have something about one company, where they exist.
+_ELSEWHERE = (
+    ("console.agreements.index", "agreements"),
+    ("console.catalogue.visibility", "visibility"),
+    ("console.orders.index", "orders"),
+)
+
+
+def _links(company_id: int) -> dict[str, str]:
+    found = {}
+    for endpoint, name in _ELSEWHERE:
+        if endpoint in current_app.view_functions:
+            rules = next(current_app.url_map.iter_rules(endpoint))
+            key = "company_id" if "company_id" in rules.arguments else "company"
+            found[name] = url_for(endpoint, **{key: company_id})
+    return found
+
+
+def company_page(
+    company_id: int, *, invite_form: InviteForm | None = None, error: DomainError | None = None
+) -> Any:
+    """Branches, people, end customers and tax of a company, with what the reader may change."""
+    session, actor = db.session(), current_actor()
+    page = render_template(
+        "console/companies/show.html",
+        company=queries.get_company(session, company_id),
+        branches=queries.list_branches(session, company_id, also_closed=True),
+        people=queries.list_members(session, company_id=company_id, now=clock.now()),
+        customers=queries.list_end_customers(session, company_id),
+        agreements=list_agreements(session, company_id=company_id).items,
+        tax_rates=[
+            (row.code, Decimal(row.rate_bps) / FULL_BPS, row.tax_class)
+            for row in list_tax_rates(session, company_id)
+        ],
+        roles=[(role.value, role_name(role)) for role in roles_for(company_id)],
+        invite_form=invite_form or InviteForm(formdata=None),
+        links=_links(company_id),
+        error=error,
+        may_manage=actor.may(Permission.COMPANY_MANAGE),
+        may_view_as=actor.may(Permission.VIEW_AS),
+    )
+    return page, error.status if error else 422 if invite_form is not None else 200
