@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from app.core.errors import NotFound
 from app.domain.accounts.models import Branch, Company
+from app.domain.catalogue.models import CustomerPartNumber
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,8 @@ class Buyer:
     currency: str
     #: all | only_listed | all_except
     visibility_mode: str = "all"
+    #: Whether the company has part numbers of its own; without, search does not look for them.
+    has_own_numbers: bool = True
 
     @classmethod
     def staff(cls, currency: str) -> Buyer:
@@ -37,9 +40,12 @@ def get_buyer(session: Session, *, company_id: int, branch_id: int | None = None
 
     :raises NotFound: no such company or branch, or it is closed.
     """
-    statement = select(Company.tier, Company.currency, Company.visibility_mode).where(
-        Company.id == company_id, Company.is_active
-    )
+    statement = select(
+        Company.tier,
+        Company.currency,
+        Company.visibility_mode,
+        exists().where(CustomerPartNumber.company_id == company_id).label("has_own_numbers"),
+    ).where(Company.id == company_id, Company.is_active)
     if branch_id is not None:
         statement = statement.join(Branch, Branch.company_id == Company.id).where(
             Branch.id == branch_id, Branch.is_active
@@ -47,4 +53,4 @@ def get_buyer(session: Session, *, company_id: int, branch_id: int | None = None
     row = session.execute(statement).one_or_none()
     if row is None:
         raise NotFound()
-    return Buyer(company_id, branch_id, row.tier, row.currency, row.visibility_mode)
+    return Buyer(company_id, branch_id, *row)

@@ -19,11 +19,10 @@ from app.domain.catalogue.buyers import Buyer
 from app.domain.catalogue.errors import TooManyToSort
 from app.domain.catalogue.filters import SORTS, Conditions, ProductQuery
 from app.domain.catalogue.models import Category, Product, ProductMedia
-from app.domain.catalogue.numbers import is_storable
+from app.domain.catalogue.numbers import code_key, gtin_forms, is_storable
 from app.domain.catalogue.prices import prices_for_buyer
 from app.domain.catalogue.pricing import Ladder, effective_rule
 from app.domain.catalogue.quantities import QuantityRule
-from app.domain.catalogue.visibility import visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,82 +104,99 @@ def list_products(
     :raises TooManyToSort: more than 1,000 hits are to be sorted by price.
     """
     conditions = Conditions(session, buyer, query, on=on, extra=extra)
-    total = _count(session, conditions.all())
     sort = _sort_of(query, conditions)
     if sort == "price":
-        return _by_price(session, buyer, conditions, query.cursor, total=total, on=on)
-    page = _by_columns(session, buyer, conditions, sort, query.cursor, total=total, on=on)
-    if conditions.words and total < search.ENOUGH and not conditions.words.is_prefix and not query.cursor:
+        return _by_price(session, buyer, conditions, query.cursor, on=on)
+    page = None
+    if sort == "relevance" and not _is_name_cursor(query.cursor):
+        page = _by_relevance(session, buyer, conditions, query.cursor, on=on)
+    if page is None:
+        page = _by_columns(session, buyer, conditions, sort, query.cursor, on=on)
+    if _may_be_misspelt(conditions, page) and not query.cursor:
         return _with_resembling(session, buyer, conditions, page, on=on)
     return page
 
 
 def _sort_of(query: ProductQuery, conditions: Conditions) -> str:
     sort = query.sort if query.sort in SORTS else "relevance"
-    return "name" if sort == "relevance" and not conditions.words else sort
+    if sort != "relevance":
+        return sort
+    if conditions.words.is_prefix:
+        return "sku"
+    return "relevance" if conditions.words else "name"
 
 
-def _count(session: Session, conditions: Sequence[ColumnElement[bool]]) -> int:
-    """Hits, counted up to one beyond the limit of exact totals."""
-    some = select(Product.id).where(*conditions).limit(COUNT_LIMIT + 1).subquery()
-    return session.execute(select(func.count()).select_from(some)).scalar_one()
+def _hits(conditions: Conditions) -> Any:
+    """Ids of the hits, up to one beyond the limit of exact totals."""
+    return select(Product.id).where(*conditions.all()).limit(COUNT_LIMIT + 1)
+
+
+def _count(session: Session, conditions: Conditions) -> int:
+    return session.execute(select(func.count()).select_from(_hits(conditions).subquery())).scalar_one()
+
+
+def _by_relevance(
+    session: Session, buyer: Buyer | None, conditions: Conditions, cursor: str | None, *, on: date
+) -> Page[ProductRow] | None:
+    """The page, counted and ranked in one statement; None where there are no hits, or too many to rank.
+
+    More than a thousand hits are not worth ranking one by one.
+    """
+    hits = _hits(conditions).cte("hits")
+    total = select(func.count()).select_from(hits).scalar_subquery()
+    score = search.relevance(session, conditions.words, buyer)
+    page = paginate(
+        session,
+        select(Product.id, Product.name_key, score.label("score"), total.label("total"))
+        .join(hits, hits.c.id == Product.id)
+        .where(total <= COUNT_LIMIT),
+        sort=[SortKey(score), SortKey(Product.name_key), SortKey(Product.id)],
+        read_keys=lambda row: (row.score, row.name_key, row.id),
+        cursor=_checked(cursor, (int, str, int)),
+    )
+    if not page.items:
+        return None
+    rows = rows_for(session, buyer, [row.id for row in page.items], on=on)
+    return replace(page, items=rows, total=page.items[0].total)
 
 
 def _by_columns(
-    session: Session,
-    buyer: Buyer | None,
-    conditions: Conditions,
-    sort: str,
-    cursor: str | None,
-    *,
-    total: int,
-    on: date,
+    session: Session, buyer: Buyer | None, conditions: Conditions, sort: str, cursor: str | None, *, on: date
 ) -> Page[ProductRow]:
-    if sort == "relevance" and total <= COUNT_LIMIT:
-        return _by_relevance(session, buyer, conditions, cursor, total=total, on=on)
-    # More than a thousand hits are not worth ranking one by one: they follow by name.
-    keys, read_keys, kinds = {
-        "relevance": ([SortKey(Product.name_key)], lambda row: (row.name_key, row.id), (str, int)),
-        "name": ([SortKey(Product.name_key)], lambda row: (row.name_key, row.id), (str, int)),
-        "sku": ([SortKey(Product.sku_key)], lambda row: (row.sku_key, row.id), (str, int)),
-        "newest": (
-            [SortKey(Product.created_at, descending=True)],
-            lambda row: (row.created_at, row.id),
-            (datetime, int),
-        ),
+    column, kind = {
+        "relevance": (Product.name_key, str),
+        "name": (Product.name_key, str),
+        "sku": (Product.sku_key, str),
+        "newest": (Product.created_at, datetime),
     }[sort]
-    descending = keys[0].descending
+    total = _count(session, conditions)
+    descending = sort == "newest"
     page = paginate(
         session,
         _CARD.where(*(conditions.walking() if total > COUNT_LIMIT else conditions.all())),
-        sort=[*keys, SortKey(Product.id, descending=descending)],
-        read_keys=read_keys,
-        cursor=_checked(cursor, kinds),
+        sort=[SortKey(column, descending), SortKey(Product.id, descending)],
+        read_keys=lambda row: (getattr(row, column.key), row.id),
+        cursor=_checked(cursor, (kind, int)),
         total=total,
     )
     return replace(page, items=_product_rows(session, buyer, page.items, on=on))
 
 
-def _by_relevance(
-    session: Session,
-    buyer: Buyer | None,
-    conditions: Conditions,
-    cursor: str | None,
-    *,
-    total: int,
-    on: date,
-) -> Page[ProductRow]:
-    # The ids alone are sorted; the cards of one page are read afterwards.
-    score = search.relevance(session, conditions.words, buyer)
-    page = paginate(
-        session,
-        select(Product.id, Product.name_key, score.label("score")).where(*conditions.all()),
-        sort=[SortKey(score), SortKey(Product.name_key), SortKey(Product.id)],
-        read_keys=lambda row: (row.score, row.name_key, row.id),
-        cursor=_checked(cursor, (int, str, int)),
-        total=total,
-    )
-    return replace(page, items=rows_for(session, buyer, [row.id for row in page.items], on=on))
+def _is_name_cursor(cursor: str | None) -> bool:
+    """Whether it continues a list that was too long to rank."""
+    try:
+        return bool(cursor) and len(decode_cursor(cursor or "", 2)[0]) == 2
+    except InvalidInput:
+        return False
+
+
+def _may_be_misspelt(conditions: Conditions, page: Page[ProductRow]) -> bool:
+    """Few hits, and none of them goes by exactly the number that was typed."""
+    words = conditions.words
+    if not words or words.is_prefix or (page.total or 0) >= search.ENOUGH:
+        return False
+    numbers = {code_key(code) for row in page.items for code in (row.sku, row.mpn) if code}
+    return words.code not in numbers and not (page.items and gtin_forms(words.code))
 
 
 def _checked(cursor: str | None, kinds: tuple[type, ...]) -> str | None:
@@ -255,10 +271,10 @@ def _by_price(
     conditions: Conditions,
     cursor: str | None,
     *,
-    total: int,
     on: date,
 ) -> Page[ProductRow]:
     """By the unit price of the first quantity that may be ordered; price on request comes last."""
+    total = _count(session, conditions)
     if total > COUNT_LIMIT:
         raise TooManyToSort(
             _("Up to 1,000 products can be sorted by price. Narrow the list down by category or words first.")
@@ -317,14 +333,17 @@ def suggest(
     words = search.parse_query(text)
     if not words:
         return []
-    conditions = [search.matches(session, words, buyer), visible(buyer, on)]
-    order: list[Any] = [Product.name_key, Product.id]
-    if _count(session, conditions) <= COUNT_LIMIT:
-        order.insert(0, search.relevance(session, words, buyer))
+    conditions = Conditions(session, buyer, ProductQuery(text=text), on=on)
+    if words.is_prefix:
+        order: list[Any] = [Product.sku_key]
+    elif _count(session, conditions) <= COUNT_LIMIT:
+        order = [search.relevance(session, words, buyer), Product.name_key, Product.id]
+    else:
+        order = [Product.name_key, Product.id]
     rows = session.execute(
         select(Product.id, Product.sku, Product.name, Product.mpn, Category.slug)
         .join(Category, Category.id == Product.category_id)
-        .where(*conditions)
+        .where(*conditions.all())
         .order_by(*order)
         .limit(limit)
     )

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from app.domain.catalogue.buyers import Buyer
 from app.domain.catalogue.models import CrossReference, CustomerPartNumber, Product
 from app.domain.catalogue.numbers import code_key, gtin_forms
+from app.domain.catalogue.search import owner_of_numbers
 from app.domain.catalogue.visibility import visible
 
 #: Where a number was found, best first.
@@ -65,7 +66,7 @@ def _matches(session: Session, buyer: Buyer | None, keys: list[str], on: date) -
     if gtins:
         asked.append((Product.gtin, literal("gtin"), list(gtins), lambda form: gtins[form]))
     asked.append((CrossReference.code_key, CrossReference.kind, keys, str))
-    if buyer is not None and buyer.company_id is not None:
+    if buyer is not None and owner_of_numbers(buyer) is not None:
         asked.append((CustomerPartNumber.code_key, literal("customer"), keys, str))
     for column, source, values, key_of in asked:
         statement = select(column, Product.id, Product.sku, source).where(

@@ -8,9 +8,10 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, or_, select
+from sqlalchemy import Date, Select, String, and_, bindparam, exists, or_, select
 from sqlalchemy.orm import Session
 
+from app.core.database import BigInt
 from app.domain.catalogue.buyers import Buyer
 from app.domain.catalogue.models import AgreementQuantityRule, PriceAgreement, PriceRow, Product, TaxRate
 from app.domain.catalogue.pricing import (
@@ -25,6 +26,44 @@ from app.domain.catalogue.pricing import (
 from app.domain.catalogue.quantities import QuantityRule
 
 _HAS_RULES = exists().where(AgreementQuantityRule.agreement_id == PriceAgreement.id).label("has_rules")
+#: In force for a buyer on a day, in the buyer's currency. Built once; an empty tier, company or branch
+#: equals nothing, so such a buyer has none of that level.
+_IN_FORCE = and_(
+    PriceAgreement.currency == bindparam("currency"),
+    PriceAgreement.is_active,
+    PriceAgreement.starts_on <= bindparam("day", type_=Date()),
+    or_(PriceAgreement.ends_on.is_(None), PriceAgreement.ends_on > bindparam("day", type_=Date())),
+    or_(
+        PriceAgreement.level == "list",
+        and_(PriceAgreement.level == "tier", PriceAgreement.tier == bindparam("tier", type_=String())),
+        and_(
+            PriceAgreement.company_id == bindparam("company_id", type_=BigInt),
+            or_(
+                PriceAgreement.level == "company",
+                PriceAgreement.branch_id == bindparam("branch_id", type_=BigInt),
+            ),
+        ),
+    ),
+)
+_AGREEMENTS = select(
+    PriceAgreement.id,
+    PriceAgreement.number,
+    PriceAgreement.name,
+    PriceAgreement.level,
+    PriceAgreement.starts_on,
+    PriceAgreement.ends_on,
+    _HAS_RULES,
+).where(_IN_FORCE)
+_DISCOUNTS = select(
+    PriceAgreement.id,
+    PriceAgreement.number,
+    PriceAgreement.name,
+    PriceAgreement.level,
+    PriceAgreement.starts_on,
+    PriceAgreement.ends_on,
+    PriceAgreement.order_discount_bps,
+    PriceAgreement.order_discount_from,
+).where(_IN_FORCE, PriceAgreement.level.in_(("branch", "company")), PriceAgreement.order_discount_bps > 0)
 _ROWS = select(PriceRow.product_id, PriceRow.agreement_id, PriceRow.min_quantity, PriceRow.unit_price).where(
     PriceRow.product_id.in_(bindparam("product_ids", [0], expanding=True)),
     PriceRow.agreement_id.in_(bindparam("agreement_ids", [0], expanding=True)),
@@ -40,28 +79,14 @@ _ROWS_WITH_RULES: Select[*tuple[Any, ...]] = _ROWS.add_columns(
 )
 
 
-def _applicable(buyer: Buyer, on: date) -> ColumnElement[bool]:
-    """Condition on PriceAgreement: in force for the buyer on the day, in the buyer's currency."""
-    levels: list[ColumnElement[bool]] = [PriceAgreement.level == "list"]
-    if buyer.tier is not None:
-        levels.append(and_(PriceAgreement.level == "tier", PriceAgreement.tier == buyer.tier))
-    if buyer.company_id is not None:
-        levels.append(and_(PriceAgreement.level == "company", PriceAgreement.company_id == buyer.company_id))
-        if buyer.branch_id is not None:
-            levels.append(
-                and_(
-                    PriceAgreement.level == "branch",
-                    PriceAgreement.branch_id == buyer.branch_id,
-                    PriceAgreement.company_id == buyer.company_id,
-                )
-            )
-    return and_(
-        PriceAgreement.currency == buyer.currency,
-        PriceAgreement.is_active,
-        PriceAgreement.starts_on <= on,
-        or_(PriceAgreement.ends_on.is_(None), PriceAgreement.ends_on > on),
-        or_(*levels),
-    )
+def _values_of(buyer: Buyer, on: date) -> dict[str, Any]:
+    return {
+        "currency": buyer.currency,
+        "day": on,
+        "tier": buyer.tier,
+        "company_id": buyer.company_id,
+        "branch_id": buyer.branch_id,
+    }
 
 
 def prices_for_buyer(
@@ -70,16 +95,7 @@ def prices_for_buyer(
     """Every ladder in force for the buyer, winner first, by product; a product without one is on request."""
     if buyer is None or not product_ids:
         return {}
-    statement = select(
-        PriceAgreement.id,
-        PriceAgreement.number,
-        PriceAgreement.name,
-        PriceAgreement.level,
-        PriceAgreement.starts_on,
-        PriceAgreement.ends_on,
-        _HAS_RULES,
-    ).where(_applicable(buyer, on))
-    rows = session.execute(statement).all()
+    rows = session.execute(_AGREEMENTS, _values_of(buyer, on)).all()
     agreements = {row[0]: Agreement(*row[:6]) for row in rows}
     if not agreements:
         return {}
@@ -172,22 +188,7 @@ def order_discount_for(session: Session, buyer: Buyer, *, on: date) -> OrderDisc
     """The discount of the winning agreement that grants one: branch before company, later start first."""
     if buyer.company_id is None:
         return None
-    rows = session.execute(
-        select(
-            PriceAgreement.id,
-            PriceAgreement.number,
-            PriceAgreement.name,
-            PriceAgreement.level,
-            PriceAgreement.starts_on,
-            PriceAgreement.ends_on,
-            PriceAgreement.order_discount_bps,
-            PriceAgreement.order_discount_from,
-        ).where(
-            _applicable(buyer, on),
-            PriceAgreement.level.in_(("branch", "company")),
-            PriceAgreement.order_discount_bps > 0,
-        )
-    ).all()
+    rows = session.execute(_DISCOUNTS, _values_of(buyer, on)).all()
     if not rows:
         return None
     row = min(rows, key=lambda row: ladder_order(Ladder(Agreement(*row[:6]), ())))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import and_, exists, func, literal, null, or_, select, union_all
+from sqlalchemy import and_, func, literal, null, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from app.core.errors import NotFound
@@ -56,8 +56,13 @@ def category_tree(session: Session, buyer: Buyer | None, *, on: date) -> list[Ca
 
     Vendor staff (None) see the empty ones as well.
     """
-    holds = exists().where(Product.category_id == Category.id, Product.life_cycle != "ended")
-    holds = holds.where(visible(buyer, on))
+    # One product each: a limit keeps PostgreSQL from reading them all for an EXISTS.
+    holds = (
+        select(Product.id)
+        .where(Product.category_id == Category.id, Product.life_cycle != "ended", visible(buyer, on))
+        .limit(1)
+        .scalar_subquery()
+    )
     rows = session.execute(
         select(
             Category.id, Category.parent_id, Category.name, Category.slug, Category.path, holds.label("holds")

@@ -272,20 +272,25 @@ def _sku_prefix(query: Query) -> ColumnElement[bool]:
     return and_(Product.sku_key >= code, Product.sku_key < code + "\U0010ffff")
 
 
-def found_ids(session: Session, query: Query, buyer: Buyer | None) -> Any:
-    """A SELECT of the ids of products that words, part numbers or the buyer's own numbers find."""
-    company_id = buyer.company_id if buyer else None
-    texts = (
-        select(Product.id).where(_sku_prefix(query)) if query.is_prefix else _matching_texts(session, query)
-    )
-    if company_id is None:
-        return texts
-    return union_all(texts, _own_numbers(session, query, company_id))
+def owner_of_numbers(buyer: Buyer | None) -> int | None:
+    """The company whose own part numbers are looked through."""
+    return buyer.company_id if buyer is not None and buyer.has_own_numbers else None
 
 
 def matches(session: Session, query: Query, buyer: Buyer | None) -> ColumnElement[bool]:
     """Condition on Product: words, part numbers or the buyer's own numbers find it."""
-    return Product.id.in_(found_ids(session, query, buyer))
+    company_id = owner_of_numbers(buyer)
+    if query.is_prefix:
+        prefix = _sku_prefix(query)
+        return (
+            prefix
+            if company_id is None
+            else or_(prefix, Product.id.in_(_own_numbers(session, query, company_id)))
+        )
+    texts = _matching_texts(session, query)
+    if company_id is None:
+        return Product.id.in_(texts)
+    return Product.id.in_(union_all(texts, _own_numbers(session, query, company_id)))
 
 
 def relevance(session: Session, query: Query, buyer: Buyer | None) -> ColumnElement[int]:
@@ -296,9 +301,10 @@ def relevance(session: Session, query: Query, buyer: Buyer | None) -> ColumnElem
     """
     code = query.code
     exact = [Product.sku_key == code, Product.mpn_key == code, Product.gtin == code]
-    if buyer is not None and buyer.company_id is not None:
+    company_id = owner_of_numbers(buyer)
+    if company_id is not None:
         own = select(CustomerPartNumber.product_id).where(
-            CustomerPartNumber.company_id == buyer.company_id, CustomerPartNumber.code_key == code
+            CustomerPartNumber.company_id == company_id, CustomerPartNumber.code_key == code
         )
         exact.append(Product.id.in_(own))
     spaced = literal(" ", String).concat(Product.name_key)
