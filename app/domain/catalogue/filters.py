@@ -83,6 +83,7 @@ class Conditions:
         extra: ColumnElement[bool] | None = None,
     ) -> None:
         self.session = session
+        self.buyer = buyer
         self.words = search.parse_query(query.text)
         self.category = get_category_scope(session, query.category_slug) if query.category_slug else None
         self.parts: dict[str, ColumnElement[bool]] = {}
@@ -108,19 +109,17 @@ class Conditions:
         return [condition for subject, condition in self.parts.items() if subject not in left_out]
 
     def walking(self) -> list[ColumnElement[bool]]:
-        """The conditions for a long list read in the order of an index.
+        """The conditions for a long list in the order of a column.
 
-        SQLite knows no statistics here: offered a way to all rows of a category or value, it takes it
-        and sorts them. The forms below leave it the index that has the order.
+        Offered a way to all rows of a category, SQLite, which knows no statistics here, takes it and
+        sorts them: the sum leaves it the index that has the order. Words are the other way round.
         """
-        if not search.is_sqlite(self.session):
-            return self.all()
-        found = []
-        for subject, condition in self.parts.items():
-            if subject == "category" and self.category and len(self.category.subtree_ids) > 1:
-                condition = (Product.category_id + 0).in_(self.category.subtree_ids)
-            found.append(condition)
-        return found
+        parts = dict(self.parts)
+        if self.words:
+            parts["text"] = search.matches(self.session, self.words, self.buyer, all_at_once=True)
+        elif self.category and len(self.category.subtree_ids) > 1 and search.is_sqlite(self.session):
+            parts["category"] = (Product.category_id + 0).in_(self.category.subtree_ids)
+        return list(parts.values())
 
 
 def _in_category(category: CategoryScope) -> ColumnElement[bool]:

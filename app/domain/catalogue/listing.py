@@ -334,16 +334,18 @@ def suggest(
     if not words:
         return []
     conditions = Conditions(session, buyer, ProductQuery(text=text), on=on)
+    found = conditions.all()
+    order: list[Any] = [Product.name_key, Product.id]
     if words.is_prefix:
-        order: list[Any] = [Product.sku_key]
+        order = [Product.sku_key]
     elif _count(session, conditions) <= COUNT_LIMIT:
-        order = [search.relevance(session, words, buyer), Product.name_key, Product.id]
+        order = [search.relevance(session, words, buyer), *order]
     else:
-        order = [Product.name_key, Product.id]
+        found = conditions.walking()
     rows = session.execute(
         select(Product.id, Product.sku, Product.name, Product.mpn, Category.slug)
         .join(Category, Category.id == Product.category_id)
-        .where(*conditions.all())
+        .where(*found)
         .order_by(*order)
         .limit(limit)
     )

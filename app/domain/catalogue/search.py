@@ -277,8 +277,14 @@ def owner_of_numbers(buyer: Buyer | None) -> int | None:
     return buyer.company_id if buyer is not None and buyer.has_own_numbers else None
 
 
-def matches(session: Session, query: Query, buyer: Buyer | None) -> ColumnElement[bool]:
-    """Condition on Product: words, part numbers or the buyer's own numbers find it."""
+def matches(
+    session: Session, query: Query, buyer: Buyer | None, *, all_at_once: bool = False
+) -> ColumnElement[bool]:
+    """Condition on Product: words, part numbers or the buyer's own numbers find it.
+
+    `all_at_once` has the hits found before anything else. Without it PostgreSQL may walk an index of
+    products asking for each whether it is a hit, which is slow where the hits lie at its end.
+    """
     company_id = owner_of_numbers(buyer)
     if query.is_prefix:
         prefix = _sku_prefix(query)
@@ -288,9 +294,12 @@ def matches(session: Session, query: Query, buyer: Buyer | None) -> ColumnElemen
             else or_(prefix, Product.id.in_(_own_numbers(session, query, company_id)))
         )
     texts = _matching_texts(session, query)
-    if company_id is None:
-        return Product.id.in_(texts)
-    return Product.id.in_(union_all(texts, _own_numbers(session, query, company_id)))
+    if company_id is not None:
+        texts = union_all(texts, _own_numbers(session, query, company_id))
+    if all_at_once and not is_sqlite(session):
+        found = texts.cte("found").prefix_with("MATERIALIZED")
+        texts = select(found.c.product_id)
+    return Product.id.in_(texts)
 
 
 def relevance(session: Session, query: Query, buyer: Buyer | None) -> ColumnElement[int]:
