@@ -10,10 +10,11 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Select, and_, or_
+from sqlalchemy import Boolean, Date, Float, Integer, Select, String, and_, or_
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.elements import ColumnElement
 
+from app.core.database import Amount, UTCDateTime
 from app.core.errors import InvalidInput
 from app.core.texts import _
 
@@ -77,9 +78,45 @@ def _rich(value: Any) -> Any:
             "n": Decimal,
         }
         return readers[kind](text)
+    return value
+
+
+def _checked(value: Any) -> Any:
+    """:raises ValueError: a database could not compare with it."""
+    if isinstance(value, datetime) and value.tzinfo is None:
+        raise ValueError("a moment without its zone")
+    if isinstance(value, Decimal) and (not value.is_finite() or abs(value) >= 10**14):
+        raise ValueError("out of range")
     if isinstance(value, int) and abs(value) >= 2**63:
         raise ValueError("out of range")
+    if isinstance(value, str) and ("\0" in value or _has_surrogate(value)):
+        raise ValueError("not a text")
+    if value is None or isinstance(value, dict | list):
+        raise ValueError("not a sort value")
     return value
+
+
+def _has_surrogate(text: str) -> bool:
+    return any("\ud800" <= character <= "\udfff" for character in text)
+
+
+#: Kinds of value a column of each type is sorted by; other types take any.
+_KINDS: tuple[tuple[type[Any], tuple[type[Any], ...]], ...] = (
+    (UTCDateTime, (datetime,)),
+    (Amount, (Decimal,)),
+    (Date, (date,)),
+    (Boolean, (bool,)),
+    (Float, (float, int)),
+    (Integer, (int,)),
+    (String, (str,)),
+)
+
+
+def _fits(column: Any, value: Any) -> bool:
+    for column_type, kinds in _KINDS:
+        if isinstance(getattr(column, "type", None), column_type):
+            return type(value) in kinds
+    return True
 
 
 def decode_cursor(cursor: str, keys: int) -> tuple[list[Any], bool, int]:
@@ -90,12 +127,16 @@ def decode_cursor(cursor: str, keys: int) -> tuple[list[Any], bool, int]:
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
         backwards, index, values = json.loads(base64.urlsafe_b64decode(padded.encode("ascii")))
-        rich = [_rich(value) for value in values]
-        if len(rich) != keys or not isinstance(index, int) or not 0 <= index < 2**31:
+        rich = [_checked(_rich(value)) for value in values]
+        if len(rich) != keys or type(index) is not int or not 0 <= index < 2**31:
             raise ValueError("another list's cursor")
         return rich, bool(backwards), index
     except Exception as error:
-        raise InvalidInput(_("This page's address is incomplete. Start from the first page.")) from error
+        raise _refusal() from error
+
+
+def _refusal() -> InvalidInput:
+    return InvalidInput(_("This page's address is incomplete. Start from the first page."))
 
 
 def paginate(
@@ -113,6 +154,8 @@ def paginate(
     `read_keys` gives a row's sort values in the order of `sort`. Keys must not be null.
     """
     values, backwards, index = decode_cursor(cursor, len(sort)) if cursor else ([], False, 0)
+    if not all(_fits(key.column, value) for key, value in zip(sort, values, strict=False)):
+        raise _refusal()
     if values:
         statement = statement.where(_after(sort, values, backwards))
     order = [(key.column.asc() if key.descending == backwards else key.column.desc()) for key in sort]

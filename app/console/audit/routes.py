@@ -93,7 +93,7 @@ def index() -> str | tuple[str, int]:
     return (body, error.status) if error else body
 
 
-@blueprint.get("/<int(max=9223372036854775807):entry_id>")
+@blueprint.get("/<int:entry_id>")
 @allow(Permission.AUDIT_READ)
 def show(entry_id: int) -> str:
     session = db.session()

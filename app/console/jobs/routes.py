@@ -92,7 +92,7 @@ def index() -> str:
     )
 
 
-@blueprint.get("/<int(max=9223372036854775807):job_id>")
+@blueprint.get("/<int:job_id>")
 @allow(Permission.JOB_READ)
 def show(job_id: int) -> str:
     job = outbox_desk.get_job(db.session(), job_id)
@@ -100,7 +100,7 @@ def show(job_id: int) -> str:
     return render_template("console/jobs/show.html", job=job, payload=payload)
 
 
-@blueprint.post("/<int(max=9223372036854775807):job_id>/replay")
+@blueprint.post("/<int:job_id>/replay")
 @allow(Permission.JOB_REPLAY)
 def replay(job_id: int) -> Response:
     outbox_desk.get_job(db.session(), job_id)

@@ -25,7 +25,7 @@ def index() -> str:
     return render_template("console/mail/index.html", page=page, recipient=recipient)
 
 
-@blueprint.get("/<int(max=9223372036854775807):mail_id>")
+@blueprint.get("/<int:mail_id>")
 @allow(Permission.MAIL_READ)
 def show(mail_id: int) -> str:
     mail = get_mail(db.session(), mail_id)
