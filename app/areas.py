@@ -13,6 +13,7 @@ def register(app: Flask) -> None:
     from app import console, portal
     from app.api import health
     from app.jobs import cli as jobs_cli
+    from app.jobs import demo, imports_cli
     from app.portal import account, sign_in
 
     routing.register(app)
@@ -24,3 +25,5 @@ def register(app: Flask) -> None:
     console.register(app)
     app.register_blueprint(health.blueprint)
     jobs_cli.register(app)
+    imports_cli.register(app)
+    demo.register(app)
