@@ -1,6 +1,7 @@
 """Imports every model, so that the metadata is complete wherever the application is."""
 
 from app.core import audit, outbox, sequences, states  # noqa: F401
+from app.core.imports import models as imports  # noqa: F401
 from app.domain.accounts import models as accounts  # noqa: F401
 from app.domain.catalogue import models as catalogue  # noqa: F401
 from app.domain.inventory import models as inventory  # noqa: F401

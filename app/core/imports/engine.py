@@ -1,0 +1,284 @@
+"""Run an import: batch after batch, each in a short transaction of its own, with a verdict for every row."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from sqlalchemy.orm import Session
+
+from app.core.database import run
+from app.core.imports import mapping, runs
+from app.core.imports.mapping import Field
+from app.core.imports.memory import RunMemory
+from app.core.imports.models import ImportRun
+from app.core.imports.tables import SourceRow, Survey, TableSource, survey
+from app.core.imports.verdicts import REJECTED, Counts, Verdict
+from app.core.permissions import Actor, Permission, requires
+from app.core.tenancy import all_companies
+
+
+@dataclass(frozen=True, slots=True)
+class FilePlan:
+    """A file with the meaning of its columns; `targets` names each column's field, extra or ignore."""
+
+    survey: Survey
+    targets: Mapping[str, str]
+    options: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A row as its kind understands it. `key` names what the row is about; a `fault` ends its judgement."""
+
+    row: SourceRow
+    key: str
+    value: Any = None
+    fault: Verdict | None = None
+
+
+@dataclass(slots=True)
+class Judged:
+    """A batch's verdicts in the order of its items, what the run must remember, and what is to be stored."""
+
+    verdicts: list[Verdict]
+    memories: dict[str, str] = field(default_factory=dict)
+    work: Any = None
+
+
+class ImportKind(Protocol):
+    """What rows mean. `read` and `judge` write nothing; `store` writes what `judge` prepared."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def fields(self) -> Sequence[Field]: ...
+
+    @property
+    def ignored(self) -> frozenset[str]:
+        """Normalised headers that carry nothing of their own, such as derived values."""
+
+    @property
+    def permissions(self) -> Sequence[Permission]:
+        """What the person who starts it must hold, beside `import:run`."""
+
+    def check(self, plan: FilePlan) -> None:
+        """:raises UnreadableFile: these columns cannot be this kind's."""
+
+    def open(self, plan: FilePlan) -> Callable[[SourceRow], Item]:
+        """The reader of the file's rows."""
+
+    def judge(
+        self, session: Session, plan: FilePlan, items: Sequence[Item], recalled: Mapping[str, str]
+    ) -> Judged:
+        """Verdicts, from what is stored and what the run has decided before (`recalled`, by key)."""
+
+    def memories(self, items: Sequence[Item], recalled: Mapping[str, str]) -> dict[str, str]:
+        """What these items' judgement left in the memory, for a run that goes on after a kill."""
+
+    def store(
+        self, session: Session, actor: Actor, plan: FilePlan, judged: Judged, *, run_id: int, now: datetime
+    ) -> None:
+        """Write a batch, in the batch's transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedRow:
+    """A refused row as a report keeps it."""
+
+    file: str
+    header: Sequence[str]
+    row: SourceRow
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """What the door wants to hear and say while rows are taken."""
+
+    clock: Callable[[], datetime]
+    #: Rejected rows, before their batch is committed, after the number of them kept before. A batch that
+    #: is tried again comes with the same number again.
+    rejects: Callable[[int, Sequence[RejectedRow]], None] = lambda kept, rows: None
+    progress: Callable[[Counts, int], None] = lambda counts, total: None
+    #: Raises to stop between two batches.
+    check: Callable[[], None] = lambda: None
+
+
+@dataclass(slots=True)
+class Pace:
+    """How many rows a batch takes, so that it holds the write lock briefly, and the pause after it."""
+
+    size: int = 400
+    shortest_s: float = 0.06
+    longest_s: float = 0.18
+    #: Least time between two batches on SQLite: waiting writers look again every 25 to 100 ms.
+    gap_s: float = 0.03
+
+    def adapt(self, taken_s: float) -> None:
+        """Fewer rows after a slow batch, more after a quick one, from 100 to 1,000."""
+        if taken_s > self.longest_s:
+            self.size = max(100, int(self.size * 0.7))
+        elif taken_s < self.shortest_s:
+            self.size = min(1000, int(self.size * 1.3))
+
+
+def plan_file(
+    kind: ImportKind,
+    source: TableSource,
+    *,
+    saved: Mapping[str, str] | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> FilePlan:
+    """Read a file once and settle what its columns mean.
+
+    :raises UnreadableFile: it cannot be read, or its columns are not this kind's.
+    """
+    facts = survey(source)
+    targets = mapping.propose(kind.fields, facts.header, saved=saved, ignored=kind.ignored)
+    plan = FilePlan(facts, targets, options or {})
+    kind.check(plan)
+    mapping.check(source.name, kind.fields, targets)
+    return plan
+
+
+@requires(Permission.IMPORT_RUN)
+def take_batch(
+    session: Session,
+    actor: Actor,
+    *,
+    kind: ImportKind,
+    plan: FilePlan,
+    items: Sequence[Item],
+    recalled: Mapping[str, str],
+    run_id: int,
+    before: Counts,
+    now: datetime,
+) -> Judged:
+    """Judge and store one batch, and count it, all or nothing."""
+    judged = kind.judge(session, plan, items, recalled)
+    kind.store(session, actor, plan, judged, run_id=run_id, now=now)
+    runs.advance(session, run_id, before=before, after=before.plus(judged.verdicts), now=now)
+    return judged
+
+
+class ImportJob:
+    """One run over one or more files, from where its counts stand."""
+
+    def __init__(
+        self,
+        session: Session,
+        actor: Actor,
+        kind: ImportKind,
+        import_run: ImportRun,
+        *,
+        hooks: Hooks,
+        pace: Pace | None = None,
+    ) -> None:
+        for permission in kind.permissions:
+            actor.require(permission)
+        self._session = session
+        self._actor = actor
+        self._kind = kind
+        self._run_id = import_run.id
+        self._is_dry_run = import_run.is_dry_run
+        self._hooks = hooks
+        self._pace = pace or Pace()
+        bind = session.get_bind()
+        self._gap_s = self._pace.gap_s if bind.dialect.name == "sqlite" and not self._is_dry_run else 0.0
+        self._stored = Counts(
+            import_run.created, import_run.updated, import_run.unchanged, import_run.rejected
+        )
+        self._skip = self._stored.rows
+        self.counts = self._stored
+
+    def work(self, files: Sequence[tuple[TableSource, FilePlan]]) -> Counts:
+        """Take every row of the files; a dry run judges and writes nothing but its counts.
+
+        :raises RunNotOpen: it was cancelled; batches before that are stored.
+        """
+        total = sum(plan.survey.row_count for _source, plan in files)
+        with RunMemory() as memory:
+            for source, plan in files:
+                for batch in self._batches(source, plan, memory):
+                    self._hooks.check()
+                    self._take(plan, batch, memory)
+                    self._hooks.progress(self.counts, total)
+        return self.counts
+
+    def _batches(self, source: TableSource, plan: FilePlan, memory: RunMemory) -> Iterator[list[Item]]:
+        read = self._kind.open(plan)
+        rows = source.rows()
+        while True:
+            began = time.monotonic()
+            batch = list(itertools.islice(rows, min(self._pace.size, self._skip or self._pace.size)))
+            if not batch:
+                return
+            items = [read(row) for row in batch]
+            if self._skip:
+                # Stored by the process before: only what it decided is needed again.
+                self._skip -= len(items)
+                memory.remember(self._kind.memories(items, memory.recall(item.key for item in items)))
+                continue
+            spare = self._gap_s - (time.monotonic() - began)
+            if spare > 0:
+                time.sleep(spare)
+            yield items
+
+    def _take(self, plan: FilePlan, items: list[Item], memory: RunMemory) -> None:
+        recalled = memory.recall(item.key for item in items)
+        began = time.monotonic()
+        if self._is_dry_run:
+            with all_companies(self._session, reason=f"{self._actor.name}: dry run of an import"):
+                judged = self._kind.judge(self._session, plan, items, recalled)
+            self._session.rollback()
+            self._report(plan, items, judged)
+            run(self._session, _count, self._actor, self._run_id, self.counts, judged, self._hooks.clock())
+        else:
+            judged = run(
+                self._session,
+                self._taking(plan, items),
+                self._actor,
+                kind=self._kind,
+                plan=plan,
+                items=items,
+                recalled=recalled,
+                run_id=self._run_id,
+                before=self.counts,
+                now=self._hooks.clock(),
+            )
+            self._pace.adapt(time.monotonic() - began)
+        memory.remember(judged.memories)
+        self.counts = self.counts.plus(judged.verdicts)
+
+    def _taking(self, plan: FilePlan, items: list[Item]) -> Callable[..., Judged]:
+        """The batch's action; the report is written before the commit, so that a kill loses no reason."""
+
+        @requires(Permission.IMPORT_RUN)
+        def take_and_report(session: Session, actor: Actor, /, **values: Any) -> Judged:
+            judged = take_batch(session, actor, **values)
+            self._report(plan, items, judged)
+            return judged
+
+        return take_and_report
+
+    def _report(self, plan: FilePlan, items: Sequence[Item], judged: Judged) -> None:
+        refused = [
+            RejectedRow(plan.survey.name, plan.survey.header, item.row, verdict)
+            for item, verdict in zip(items, judged.verdicts, strict=True)
+            if verdict.outcome == REJECTED
+        ]
+        if refused:
+            self._hooks.rejects(self.counts.rejected, refused)
+
+
+@requires(Permission.IMPORT_RUN)
+def _count(
+    session: Session, actor: Actor, run_id: int, before: Counts, judged: Judged, now: datetime
+) -> None:
+    runs.advance(session, run_id, before=before, after=before.plus(judged.verdicts), now=now)
