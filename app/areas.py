@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from app.core.web import routing, shell
+from app.core.web import shell
 
 
 def register(app: Flask) -> None:
@@ -16,7 +16,6 @@ def register(app: Flask) -> None:
     from app.jobs import demo, imports_cli
     from app.portal import account, sign_in
 
-    routing.register(app)
     shell.register(app)
     sign_in.register(app)
     app.register_blueprint(sign_in.blueprint)

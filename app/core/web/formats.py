@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from babel import Locale
 from babel.dates import format_date, format_datetime, format_time, format_timedelta, get_timezone_name
 from babel.numbers import format_decimal
-from flask import Flask, current_app
+from flask import Flask, current_app, g
 from flask_babel import get_locale
 from markupsafe import Markup
 
@@ -120,7 +120,8 @@ def flatten_errors(errors: object) -> str:
 
 def vendor_zone() -> ZoneInfo:
     """The vendor's time zone, in which all times are shown."""
-    return ZoneInfo(current_app.config.get("VENDOR_TIMEZONE") or "UTC")
+    read = g.get("vendor_timezone")  # came with the sign-in read
+    return ZoneInfo(read or current_app.config.get("VENDOR_TIMEZONE") or "UTC")
 
 
 def _locale() -> Locale:

@@ -19,8 +19,8 @@ MAX_KEY = 2**63 - 1
 class Key(IntegerConverter):
     """A row's key in an address; a number no key can be is no address."""
 
-    def __init__(self, map: Map, *args: Any, max: int = MAX_KEY, **kwargs: Any) -> None:
-        super().__init__(map, *args, max=max, **kwargs)
+    def __init__(self, map: Map, *args: Any, **kwargs: Any) -> None:
+        super().__init__(map, *args, **{"max": MAX_KEY, **kwargs})
 
 
 def register(app: Flask) -> None:

@@ -62,6 +62,8 @@ class SignedIn:
     name: str
     email: str
     vendor_name: str
+    #: IANA name of the zone in which times are shown and business days begin.
+    vendor_timezone: str
     #: The company worked for or viewed as; None for the vendor's own staff.
     company_name: str | None
     viewing_as: str | None
@@ -101,6 +103,7 @@ def _sign_in_statement(token: str, extras: Mapping[str, Any]) -> Any:
             Company.name.label("company_name"),
             Company.is_active.label("company_is_active"),
             Vendor.name.label("vendor_name"),
+            Vendor.timezone.label("vendor_timezone"),
             others.label("membership_count"),
             *(column.label(f"extra_{name}") for name, column in extras.items()),
         )
@@ -156,6 +159,7 @@ def find_signed_in(
         name=row.name,
         email=row.email,
         vendor_name=row.vendor_name or "Sellthru",
+        vendor_timezone=row.vendor_timezone or "UTC",
         company_name=row.company_name,
         viewing_as=row.company_name if is_viewing else None,
         last_seen_at=row.last_seen_at,

@@ -19,6 +19,7 @@ from app.core.web.fields import put_error
 from app.domain.accounts import actions, queries
 from app.domain.accounts.credentials import password_context
 from app.domain.accounts.passwords import new_password, prove_password
+from app.portal.account.browsers import browser_name
 from app.portal.account.forms import NameForm, PasswordForm
 
 blueprint = Blueprint("account", __name__, url_prefix="/account")
@@ -31,6 +32,7 @@ def _page(name_form: NameForm | None = None, password_form: PasswordForm | None 
         person=person,
         name_form=name_form or NameForm(formdata=None, name=person.name),
         password_form=password_form or PasswordForm(formdata=None),
+        browser_name=browser_name,
         sessions=queries.list_open_sessions(db.session(), current_actor().user_id or 0),
     )
     has_errors = any(form is not None and form.errors for form in (name_form, password_form))

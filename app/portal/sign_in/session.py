@@ -68,6 +68,7 @@ def load(token: str) -> Visitor | None:
     )
     if signed_in is None:
         return None
+    g.vendor_timezone = signed_in.vendor_timezone
     _touch(signed_in)
     return Visitor(token, signed_in, _choices)
 
