@@ -92,7 +92,7 @@ def replay_dead_jobs(session: Session, actor: Actor, *, job_ids: list[int] | Non
         .returning(Job.id)
         .execution_options(synchronize_session=False)
     ).all()
-    for job_id in replayed:
+    for job_id in sorted(replayed):
         audit.record(session, actor, "job.replayed", subject_type="job", subject_id=job_id, now=now)
     return len(replayed)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, current_app, render_template, request
 
 from app.core.errors import InvalidInput
 from app.core.permissions import Permission
@@ -10,7 +10,8 @@ from app.core.texts import _
 from app.core.web.door import allow
 from app.core.web.extensions import db
 from app.core.web.fields import find_control_character
-from app.domain.accounts.mail_log import get_mail, list_mails
+from app.domain.accounts.links import address_of
+from app.domain.accounts.mail_log import get_mail, get_mail_link, list_mails
 
 blueprint = Blueprint("mail", __name__, url_prefix="/mail")
 
@@ -28,5 +29,12 @@ def index() -> str:
 @blueprint.get("/<int:mail_id>")
 @allow(Permission.MAIL_READ)
 def show(mail_id: int) -> str:
-    mail = get_mail(db.session(), mail_id)
-    return render_template("console/mail/show.html", mail=mail)
+    session = db.session()
+    mail = get_mail(session, mail_id)
+    address = None
+    if current_app.config["DEMO"] and mail.link_id is not None:
+        # A real instance sends the link and shows it to nobody.
+        link = get_mail_link(session, mail.link_id)
+        secret = current_app.config["SECRET_KEY"].encode()
+        address = address_of(link, secret=secret, base_url=current_app.config["BASE_URL"])
+    return render_template("console/mail/show.html", mail=mail, link=address)

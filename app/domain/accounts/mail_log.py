@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from app.core.errors import NotFound
 from app.core.pages import Page, SortKey, paginate
 from app.core.texts import _
-from app.domain.accounts.models import MailMessage
+from app.domain.accounts.models import MailMessage, SingleUseLink
 
 
 def list_mails(session: Session, *, recipient: str | None = None, cursor: str | None = None) -> Page[Any]:
@@ -40,3 +40,8 @@ def get_mail(session: Session, mail_id: int) -> MailMessage:
     if mail is None:
         raise NotFound(_("There is no mail by that number."))
     return mail
+
+
+def get_mail_link(session: Session, link_id: int) -> SingleUseLink:
+    """The single-use link a mail was rendered for."""
+    return session.get_one(SingleUseLink, link_id)

@@ -1,0 +1,201 @@
+"""Mails are rendered once per message id, as text and HTML, and nothing typed by people gets into headers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.core.outbox import Job, JobView
+from app.domain.accounts.mails import queue_mail
+from app.domain.accounts.models import MailMessage
+from app.jobs.execution import in_transaction, sessions_of
+from app.jobs.mail import absolute_url, checked_address, money_text, render, render_mail
+from app.jobs.registry import Unworkable
+from app.jobs.worker import Worker
+from tests.factories.accounts import NOW, make_vendor, read
+
+LINES = [
+    {"sku": "MEM-1", "name": "Memory <16 GB>", "quantity": 3, "unit_price": "1299.5", "amount": "3898.50"},
+    {"sku": "CBL-2", "name": "Cable", "quantity": 1, "unit_price": "0.0335", "amount": "0.03"},
+]
+ORDER = {
+    "number": "SO-26-000001",
+    "company": "Kettle & Byte",
+    "url": "/orders/SO-26-000001",
+    "lines": LINES,
+    "currency": "USD",
+    "total": "3898.53",
+    "tax": "0",
+    "discount": "0",
+    "po_number": "PO-7",
+}
+REQUEST = {
+    "number": "PR-26-1", "company": "Kettle & Byte", "url": "/requests/1", "sku": "MEM-1",
+    "name": "Memory", "quantity": 5,
+}  # fmt: skip
+CONTEXTS: dict[str, dict[str, Any]] = {
+    "invitation": {"name": "Mara Vint", "email": "m@x.example", "company": "Kettle & Byte"},
+    "membership_added": {"name": "Mara Vint", "company": "Kettle & Byte"},
+    "password_reset": {"name": "Mara Vint", "email": "m@x.example", "vendor": "Larkspur"},
+    "order_confirmation": ORDER,
+    "new_order_alert": ORDER,
+    "order_cancelled": {**ORDER, "reason": "no longer needed"},
+    "price_request_alert": {**REQUEST, "note": "by Friday"},
+    "price_request_answer": {
+        **REQUEST, "unit_price": "17.5", "currency": "EUR", "valid_until": "30 Nov 2026", "answer": "Hello"
+    },
+}  # fmt: skip
+
+
+@pytest.fixture
+def in_app(app: Flask, session: Session) -> Iterator[Flask]:
+    make_vendor(session)
+    with app.app_context():
+        yield app
+
+
+def deliver(app: Flask) -> list[str | None]:
+    """Do every job that is due."""
+    worker = Worker(sessions_of(app))
+    return list(iter(worker.run_one, None))
+
+
+def queue(app: Flask, **values: Any) -> None:
+    mail = {
+        "template": "invitation",
+        "recipient": "mara@kettle.example",
+        "company_id": None,
+        "context": CONTEXTS["invitation"],
+        "link_id": None,
+        **values,
+    }
+    in_transaction(sessions_of(app), queue_mail, now=NOW, **mail)
+
+
+@pytest.mark.parametrize("template", CONTEXTS)
+def test_every_template_renders_all_three_parts(in_app: Flask, template: str) -> None:
+    subject, text, html = render(template, CONTEXTS[template], vendor_name="Larkspur")
+
+    assert subject
+    assert "\n" not in subject
+    assert "Larkspur" in text
+    assert "{{" not in text + html
+    assert html.startswith("<!doctype html>")
+    assert "None" not in text + html
+
+
+def test_a_confirmation_shows_lines_totals_and_the_way_to_the_order(in_app: Flask) -> None:
+    subject, text, html = render("order_confirmation", ORDER, vendor_name="Larkspur")
+
+    assert subject == "Your order SO-26-000001"
+    assert "3 x Memory <16 GB> (MEM-1), 1,299.50 each: 3,898.50 USD" in text
+    assert "1 x Cable (CBL-2), 0.0335 each: 0.03 USD" in text
+    assert "Total: 3,898.53 USD" in text
+    address = in_app.config["BASE_URL"] + "/orders/SO-26-000001"
+    assert f"See the order: {address}" in text
+    assert f'href="{address}"' in html
+    assert "Memory &lt;16 GB&gt;" in html
+
+
+def test_an_answer_without_a_price_says_so(in_app: Flask) -> None:
+    context = {**REQUEST, "unit_price": None, "currency": "EUR", "valid_until": None, "answer": ""}
+    text = render("price_request_answer", context, vendor_name="Larkspur")[1]
+
+    assert "We cannot offer it." in text
+    assert "17.5" not in text
+
+
+@pytest.mark.parametrize(
+    ("value", "currency", "shown"),
+    [
+        ("1234.5", "USD", "1,234.50"),
+        ("1234.5000", "JPY", "1,234.5"),
+        ("0.0335", "USD", "0.0335"),
+        ("1,234.50", "USD", "1,234.50"),
+        ("on request", None, "on request"),
+        ("NaN", "USD", "NaN"),
+        ({"amount": "7", "currency": "EUR"}, None, "7.00 EUR"),
+    ],
+)
+def test_money_is_written_with_the_currencys_decimals(value: Any, currency: str | None, shown: str) -> None:
+    assert money_text(value, currency) == shown
+
+
+def test_what_people_typed_stays_text_in_every_part(in_app: Flask) -> None:
+    hostile = "<script>x</script>\r\nBcc: all@x.example {{7*7}} [[link]] %(x)s \x00\u2028"
+    subject, text, html = render(
+        "new_order_alert", {**ORDER, "company": hostile, "number": hostile}, vendor_name=hostile
+    )
+
+    assert "\n" not in subject
+    assert "\r" not in subject
+    assert len(subject) <= 300
+    assert "<script>" not in html
+    for part in (subject, text, html):
+        assert "{{7*7}}" in part
+        assert "[[link]]" not in part
+        assert "\x00" not in part
+
+
+@pytest.mark.parametrize(
+    "recipient",
+    [
+        "a@x.example\nBcc: b@x.example", "a@x.example\r", "a@x.example, b@x.example", "Mara <a@x.example>",
+        "a", "@x.example", "a@", "a b@x.example", "a@x.example\x00", "", None, 7, "a" * 65 + "@x.example",
+        "a@" + "x" * 190,
+    ],
+)  # fmt: skip
+def test_only_one_plain_address_is_a_recipient(recipient: Any) -> None:
+    with pytest.raises(Unworkable):
+        checked_address(recipient)
+
+
+@pytest.mark.parametrize("template", ["../base", "layout.html", "nothing", "", "Invitation", "a" * 61])
+def test_only_templates_that_exist_are_rendered(in_app: Flask, template: str) -> None:
+    with pytest.raises(Unworkable):
+        render(template, {}, vendor_name="x")
+
+
+def test_addresses_are_absolute(in_app: Flask) -> None:
+    assert absolute_url("/orders/1") == in_app.config["BASE_URL"] + "/orders/1"
+
+
+def test_a_queued_mail_ends_in_the_mail_log(in_app: Flask, session: Session) -> None:
+    queue(in_app)
+
+    assert deliver(in_app) == ["done"]
+    (mail,) = read(session, select(MailMessage))
+    assert (mail.recipient, mail.template, mail.state, mail.link_id) == (
+        "mara@kettle.example", "invitation", "kept", None,
+    )  # fmt: skip
+    assert mail.subject == "Your access to Larkspur"
+    assert "[[link]]" in mail.text_body
+    assert 'href="[[link]]"' in mail.html_body
+
+
+def test_a_mail_delivered_twice_is_kept_once(in_app: Flask, session: Session) -> None:
+    queue(in_app)
+    deliver(in_app)
+    (job,) = read(session, select(Job))
+
+    view = JobView(job.id, job.message_id, job.kind, job.payload, 2, "late")
+    in_transaction(sessions_of(in_app), render_mail, view, NOW)
+
+    assert len(read(session, select(MailMessage.id))) == 1
+
+
+@pytest.mark.parametrize("values", [{"recipient": "a@x.example\nBcc: b@x.example"}, {"template": "nothing"}])
+def test_a_mail_that_can_never_be_rendered_waits_for_a_person_at_once(
+    in_app: Flask, session: Session, values: dict[str, Any]
+) -> None:
+    queue(in_app, **values)
+
+    assert deliver(in_app) == ["failed"]
+    (job,) = read(session, select(Job))
+    assert (job.state, job.attempts) == ("dead", 1)
+    assert read(session, select(MailMessage.id)) == []
