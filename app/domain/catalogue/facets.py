@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -20,6 +20,14 @@ from app.domain.catalogue.models import Attribute, Product, ProductAttribute
 BRAND = "brand"
 TOP_VALUES = 12
 _NUMBER = re.compile(r"\s*([+-]?[0-9]+(?:\.[0-9]+)?)")
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Products with a value, and the measure stored with it."""
+
+    count: int
+    number: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,64 +97,73 @@ def _attributes(session: Session, category: CategoryScope) -> dict[str, list[Any
     return found
 
 
-def _brand_counts(session: Session, conditions: Conditions) -> dict[str, int]:
+def _brand_counts(session: Session, conditions: Conditions) -> dict[str, Counted]:
     rows = session.execute(
         select(Product.brand, func.count())
         .where(Product.brand.is_not(None), *conditions.all(but=["brand"]))
         .group_by(Product.brand)
     )
-    return {brand: count for brand, count in rows if brand}
+    return {brand: Counted(count) for brand, count in rows if brand}
 
 
 def _attribute_counts(
     session: Session, conditions: Conditions, attributes: dict[str, list[Any]], query: ProductQuery
-) -> dict[str, dict[str, int]]:
+) -> dict[str, dict[str, Counted]]:
     """One statement for all groups without a choice, one for each with."""
     chosen = [code for code in attributes if query.facets.get(code)]
     free = [code for code in attributes if code not in chosen]
-    counts: dict[str, dict[str, int]] = {}
+    counts: dict[str, dict[str, Counted]] = {}
     for codes in ([free] if free else []) + [[code] for code in chosen]:
         code_of = {row.id: code for code in codes for row in attributes[code]}
         left_out = [f"facet:{code}" for code in codes]
         rows = session.execute(
-            select(ProductAttribute.attribute_id, ProductAttribute.text_value, func.count())
+            select(
+                ProductAttribute.attribute_id,
+                ProductAttribute.text_value,
+                func.count(),
+                func.min(ProductAttribute.number_value),
+            )
             .join(Product, Product.id == ProductAttribute.product_id)
             .where(ProductAttribute.attribute_id.in_(list(code_of)), *conditions.all(but=left_out))
             .group_by(ProductAttribute.attribute_id, ProductAttribute.text_value)
         )
-        for attribute_id, value, count in rows:
+        for attribute_id, value, count, number in rows:
             of_code = counts.setdefault(code_of[attribute_id], {})
-            of_code[value] = of_code.get(value, 0) + count
+            before = of_code[value].count if value in of_code else 0
+            of_code[value] = Counted(before + count, number)
     return counts
 
 
 def _group(
-    code: str, name: str, unit: str | None, counts: dict[str, int], chosen: Iterable[str], top: int
+    code: str, name: str, unit: str | None, counts: dict[str, Counted], chosen: Iterable[str], top: int
 ) -> FacetGroup:
     picked = set(chosen)
-    frequent = sorted(counts, key=lambda value: (-counts[value], value))[:top]
-    shown = sort_values({*frequent, *picked})
+    frequent = sorted(counts, key=lambda value: (-counts[value].count, value))[:top]
+    none = Counted(0)
+    shown = sort_values({value: counts.get(value, none).number for value in {*frequent, *picked}})
     return FacetGroup(
         code,
         name,
         unit,
         tuple(
-            FacetValue(value, min(counts.get(value, 0), COUNT_LIMIT + 1), value in picked) for value in shown
+            FacetValue(value, min(counts.get(value, none).count, COUNT_LIMIT + 1), value in picked)
+            for value in shown
         ),
         hidden=len(set(counts) - set(shown)),
     )
 
 
-def sort_values(values: Iterable[str]) -> Sequence[str]:
-    """By the number they begin with where all begin with one (`512 GB`, `1024 GB`), else by text."""
-    found = list(values)
-    numbers = {value: _NUMBER.match(value) for value in found}
-    if all(numbers.values()):
-        return sorted(found, key=lambda value: (float(value_number(value)), value))
-    return sorted(found, key=lambda value: (value.casefold(), value))
+def sort_values(numbers: Mapping[str, float | None]) -> list[str]:
+    """Values by the number stored with them or the one they begin with (`512 GB`); else by their text.
+
+    Numbers only count where every value has one.
+    """
+    known = {value: _number_of(value) if stored is None else stored for value, stored in numbers.items()}
+    if None in known.values():
+        return sorted(known, key=lambda value: (value.casefold(), value))
+    return sorted(known, key=lambda value: (known[value] or 0.0, value))
 
 
-def value_number(value: str) -> str:
-    """The number a value begins with; `0` where there is none."""
+def _number_of(value: str) -> float | None:
     match = _NUMBER.match(value)
-    return match.group(1) if match else "0"
+    return float(match.group(1)) if match else None
