@@ -1,4 +1,7 @@
-"""Vendor, companies, people and signed-in actors for tests."""
+"""Vendor, companies, people and signed-in actors for tests.
+
+What a factory returns is detached and fully loaded, so that it stays readable whatever the session does.
+"""
 
 from __future__ import annotations
 
@@ -45,6 +48,7 @@ def make_vendor(session: Session, **values: Any) -> Vendor:
             )
             session.add(vendor)
         session.commit()
+        session.expunge_all()
         return vendor
 
 
@@ -77,7 +81,9 @@ def make_company(
             for branch in branches
         ]
         session.commit()
-        _ = list(company.branches)
+        company_branches = list(company.branches)
+        assert len(company_branches) == len(branches)
+        session.expunge_all()
         return company
 
 
@@ -89,6 +95,7 @@ def make_end_customer(
         customer = EndCustomer(company_id=company.id, name=name, street="2 Hill", city="Thimble")
         session.add(customer)
         session.commit()
+        session.expunge_all()
         return customer
 
 
@@ -111,6 +118,7 @@ def make_user(
         )
         session.add(user)
         session.commit()
+        session.expunge_all()
         return user
 
 
@@ -134,6 +142,7 @@ def make_member(
         )
         session.add(membership)
         session.commit()
+        session.expunge_all()
         return membership
 
 

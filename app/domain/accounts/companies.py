@@ -305,8 +305,12 @@ def _free_customer_name(session: Session, company_id: int, name: str, *, but: in
 def create_end_customer(
     session: Session, actor: Actor, *, company_id: int, name: str, address: AddressData, now: datetime
 ) -> EndCustomer:
-    """A customer of the reseller. :raises Conflict: there is one of this name."""
-    require_manager(actor, company_id)
+    """A customer of the reseller, added by its manager or by who orders for it.
+
+    :raises Conflict: there is one of this name.
+    """
+    if actor.company_id != company_id or not actor.may(Permission.ORDER_PLACE):
+        require_manager(actor, company_id)
     get_company(session, company_id)
     values = {
         "name": _free_customer_name(session, company_id, name, but=None),

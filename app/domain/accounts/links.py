@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -85,7 +86,7 @@ def get_link(
     :raises LinkUnusable: not made here, for another purpose, used, replaced or too old.
     """
     number, _dot, mac = token.partition(".")
-    if not (number.isascii() and number.isdigit() and len(number) <= 18 and mac.isascii()):
+    if not (re.fullmatch("[1-9][0-9]{0,17}", number) and mac.isascii()):
         raise LinkUnusable()
     link = session.get(SingleUseLink, int(number))
     if link is None or link.purpose != purpose.value:

@@ -92,11 +92,27 @@ def _normal(password: str) -> str:
     return unicodedata.normalize("NFC", password)
 
 
+def _lines(name: str) -> frozenset[str]:
+    text = (Path(__file__).parent / name).read_text(encoding="utf-8")
+    return frozenset(line for line in text.splitlines() if line and not line.startswith("#"))
+
+
 @cache
 def common_passwords() -> frozenset[str]:
     """Well-known passwords of twelve characters and more, in lower case."""
-    text = (Path(__file__).parent / "common_passwords.txt").read_text(encoding="utf-8")
-    return frozenset(line for line in text.splitlines() if line and not line.startswith("#"))
+    return _lines("common_passwords.txt")
+
+
+@cache
+def common_words() -> frozenset[str]:
+    """Words that only digits and signs are put around, in lower case."""
+    return _lines("common_words.txt")
+
+
+def _is_well_known(plain: str) -> bool:
+    bare = re.sub(r"[\W_]+", "", plain)
+    core = re.sub(r"^[\W\d_]+|[\W\d_]+$", "", plain)
+    return plain in common_passwords() or bare in common_passwords() or core in common_words()
 
 
 def context_words(*names: str | None) -> frozenset[str]:
@@ -132,7 +148,7 @@ def check_rules(password: str, *, context: Iterable[str] = ()) -> None:
         raise InvalidInput(message, field="password")
     plain = _normal(password).casefold()
     bare = re.sub(r"[\W_]+", "", plain)
-    if plain in common_passwords() or bare in common_passwords() or _is_pattern(plain):
+    if _is_well_known(plain) or _is_pattern(plain):
         message = _("This password is well known and guessed first. Choose another one.")
         raise InvalidInput(message, field="password")
     if any(word in bare for word in {PRODUCT_NAME, *context}):
