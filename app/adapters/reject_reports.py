@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -73,3 +74,14 @@ def _skip_record(file: TextIO) -> None:
         quotes += line.count('"')
         if quotes % 2 == 0:
             return
+
+
+def first_rejects(path: Path, *, most: int) -> list[dict[str, str]]:
+    """The first rows of a report by column; empty where there is none yet."""
+    if not path.is_file():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        reader = csv.DictReader(file)
+        return [
+            {str(name): value or "" for name, value in row.items()} for row in itertools.islice(reader, most)
+        ]

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from app.core.outbox import JobView
 
 #: Modules whose handlers the worker knows.
-HANDLER_MODULES = ["app.jobs.mail", "app.jobs.housekeeping"]
+HANDLER_MODULES = ["app.jobs.mail", "app.jobs.housekeeping", "app.jobs.imports"]
 
 
 class Interrupted(Exception):

@@ -47,7 +47,7 @@ class ImportRun(Base):
     filename: Mapped[str] = mapped_column(String(200))
     #: What the kind asks for, and `files`: name and upload store key of each (empty for the command line).
     options: Mapped[dict[str, Any]]
-    #: queued | running | done | failed | cancelled
+    #: uploaded | queued | running | done | failed | cancelled
     state: Mapped[str] = mapped_column(String(10), default="queued")
     is_dry_run: Mapped[bool] = mapped_column(default=False)
     rows_total: Mapped[int | None]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,8 +13,11 @@ from sqlalchemy.orm import Session
 
 from app.core import audit
 from app.core.errors import Conflict, NotFound
+from app.core.imports import mapping
+from app.core.imports.kinds import ImportKind
 from app.core.imports.models import ImportRun
 from app.core.imports.verdicts import Counts
+from app.core.outbox import enqueue
 from app.core.pages import Page, SortKey, paginate
 from app.core.permissions import Actor, Permission, requires
 from app.core.texts import N_, _
@@ -22,6 +26,9 @@ from app.core.texts import N_, _
 LEASE = timedelta(seconds=60)
 RUNNING = "running"
 OPEN_STATES = ("queued", RUNNING)
+#: Kind of the job that does a queued run.
+JOB_KIND = "imports.run"
+JOB_ATTEMPTS = 3
 STOPPED_HALF_WAY = N_("It stopped half way. The rows it had counted are stored; import the file again.")
 
 
@@ -84,11 +91,13 @@ def open_run(
     filename: str,
     options: dict[str, Any],
     is_dry_run: bool,
-    rows_total: int | None,
+    rows_total: int | None = None,
+    state: str = "queued",
     now: datetime,
 ) -> ImportRun:
-    """A queued run."""
+    """A run that waits: `uploaded` for its columns to be settled, `queued` for a process that takes it."""
     run = ImportRun(
+        state=state,
         kind=kind,
         filename=filename[:200],
         options=options,
@@ -118,6 +127,79 @@ def begin_run(session: Session, actor: Actor, *, run_id: int, now: datetime) -> 
     run.process = process_name()
     run.lease_until = now + LEASE
     session.flush()
+    return run
+
+
+@requires(Permission.IMPORT_RUN)
+def queue_run(
+    session: Session,
+    actor: Actor,
+    *,
+    run_id: int,
+    kind: ImportKind,
+    targets: Mapping[str, str],
+    is_dry_run: bool,
+    mapping_name: str | None = None,
+    now: datetime,
+) -> None:
+    """Settle an uploaded run's columns (saved under a name where one is given) and let a worker do it.
+
+    :raises RunNotOpen: it was started already.
+    """
+    for permission in kind.permissions:
+        actor.require(permission)
+    run = get_run(session, run_id)
+    queued: Any = session.execute(
+        update(ImportRun)
+        .where(ImportRun.id == run_id, ImportRun.state == "uploaded")
+        .values(
+            state="queued",
+            is_dry_run=is_dry_run,
+            options={**run.options, "targets": dict(targets)},
+            created_at=now,
+        )
+        .execution_options(synchronize_session=False)
+    )
+    if queued.rowcount != 1:
+        raise RunNotOpen(_("This import was started already."))
+    if mapping_name:
+        mapping.save(session, kind=kind.name, name=mapping_name, columns=targets)
+    enqueue(session, JOB_KIND, {"run_id": run_id}, now=now, max_attempts=JOB_ATTEMPTS)
+    after = {"file": run.filename, "dry_run": is_dry_run}
+    audit.record(
+        session, actor, "import.started", subject_type="import_run", subject_id=run_id, now=now, after=after
+    )
+
+
+@requires(Permission.IMPORT_RUN)
+def copy_run(session: Session, actor: Actor, *, run_id: int, now: datetime) -> ImportRun:
+    """A run of the same files whose columns are still to be settled, proposed as they were."""
+    run = get_run(session, run_id)
+    return open_run(
+        session,
+        actor,
+        kind=run.kind,
+        filename=run.filename,
+        options=run.options,
+        is_dry_run=False,
+        state="uploaded",
+        now=now,
+    )
+
+
+@requires(Permission.IMPORT_RUN)
+def requeue_run(session: Session, actor: Actor, *, run_id: int, run_at: datetime, now: datetime) -> None:
+    """Look at a queued run again later, because another one is storing rows."""
+    enqueue(session, JOB_KIND, {"run_id": run_id}, now=now, run_at=run_at, max_attempts=JOB_ATTEMPTS)
+
+
+@requires(Permission.IMPORT_RUN)
+def describe_run(
+    session: Session, actor: Actor, *, run_id: int, rows_total: int, rejects_key: str
+) -> ImportRun:
+    """Note how many rows there are, and where the rejected ones are kept."""
+    run = get_run(session, run_id)
+    run.rows_total, run.rejects_key = rows_total, rejects_key
     return run
 
 
@@ -182,14 +264,12 @@ def end_run(
     state: str,
     now: datetime,
     error: str | None = None,
-    rejects_key: str | None = None,
 ) -> None:
-    """Mark a running run done or failed, with its report of rejected rows; a cancelled one stays so."""
+    """Mark a run done or failed; a cancelled one stays so."""
     run = get_run(session, run_id)
-    if run.state == RUNNING:
+    if run.state in OPEN_STATES:
         run.state = state
     run.error = error[:500] if error else None
-    run.rejects_key = rejects_key
     run.lease_until = None
     run.finished_at = now
     after = {"state": run.state, "file": run.filename, "dry_run": run.is_dry_run, "rows": run.rows_done}
@@ -218,7 +298,7 @@ def cancel_run(session: Session, actor: Actor, *, run_id: int, now: datetime) ->
     """
     cancelled: Any = session.execute(
         update(ImportRun)
-        .where(ImportRun.id == run_id, ImportRun.state.in_(OPEN_STATES))
+        .where(ImportRun.id == run_id, ImportRun.state.in_((*OPEN_STATES, "uploaded")))
         .values(state="cancelled", finished_at=now, lease_until=None)
         .execution_options(synchronize_session=False)
     )

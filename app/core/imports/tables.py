@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -170,15 +171,17 @@ def _header_fault(header: str, seen: set[str]) -> str | None:
     return None
 
 
-def survey(source: TableSource) -> Survey:
+def survey(source: TableSource, *, most_rows: int | None = None) -> Survey:
     """Read a file once: how many rows, and what each column's values look like; memory stays flat.
+
+    With `most_rows` only the first rows are looked at.
 
     :raises UnreadableFile: it cannot be read to its end.
     """
     header = source.header()
     columns = [_Column(name) for name in header]
     count = 0
-    for row in source.rows():
+    for row in itertools.islice(source.rows(), most_rows):
         count += 1
         for column, value in zip(columns, row.cells, strict=False):
             if value:

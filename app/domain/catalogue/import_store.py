@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from app.core import audit
-from app.core.imports.engine import FilePlan
+from app.core.imports.kinds import FilePlan
 from app.core.imports.verdicts import Verdict, rejected
 from app.core.permissions import Actor
 from app.core.texts import _

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
-from app.core.imports.engine import FilePlan
+from app.core.imports.kinds import FilePlan
 from app.core.imports.tables import DISTINCT_LIMIT, ColumnFacts, is_number
 from app.domain.catalogue.models import Attribute, Category, Product, ProductAttribute
 from app.domain.catalogue.naming import code_of, humanise, slugify, summarise

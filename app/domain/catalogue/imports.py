@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.core.imports.engine import FilePlan, Item, Judged
+from app.core.imports.kinds import FilePlan, Item, Judged
 from app.core.imports.mapping import EXTRA, Field, normalise
 from app.core.imports.tables import SourceRow, UnreadableFile
 from app.core.imports.verdicts import IS_CREATED, IS_UNCHANGED, IS_UPDATED, Verdict, rejected

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from app.core.errors import InvalidInput
-from app.core.imports.engine import FilePlan, Item
+from app.core.imports.kinds import FilePlan, Item
 from app.core.imports.mapping import EXTRA, REPORT_COLUMNS
 from app.core.imports.tables import SourceRow, has_hidden_characters
 from app.core.imports.verdicts import rejected
