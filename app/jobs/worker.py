@@ -50,6 +50,7 @@ class Worker:
     name: str = field(default_factory=lambda: worker_name("embedded"))
 
     def __post_init__(self) -> None:
+        registry.load()
         self.stopping = threading.Event()
         self._running: dict[str, JobView] = {}
         self._lock = threading.Lock()
@@ -61,7 +62,6 @@ class Worker:
 
     def start(self) -> None:
         """Start the threads."""
-        registry.load()
         log.info("worker %s starts with %s threads", self.name, self.threads)
         for thread in (*self._threads, self._keeper):
             thread.start()
