@@ -40,6 +40,7 @@ def load() -> dict[str, Any]:
         "SQLALCHEMY_ENGINE_OPTIONS": {"pool_pre_ping": True},
         "JOBS": os.environ.get("JOBS") or "embedded",
         "CELERY_BROKER_URL": os.environ.get("CELERY_BROKER_URL") or "redis://127.0.0.1:6379/0",
+        "CELERY_QUEUE": os.environ.get("CELERY_QUEUE") or "sellthru",
         "BASE_URL": base_url,
         "TRUSTED_HOSTS": sorted(hosts),
         "DEMO": os.environ.get("DEMO") == "1",

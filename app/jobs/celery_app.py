@@ -31,17 +31,17 @@ except ImportError as error:
 log = logging.getLogger("sellthru.jobs")
 
 TASK = "sellthru.job"
-QUEUE = "sellthru"
 BEAT_S = 5.0
 #: Celery's own warm shutdown waits for its tasks, so nothing asks a handler to stop.
 _never = threading.Event()
 
 
-def make_celery(app: Flask, *, queue: str = QUEUE, lease: timedelta | None = None) -> Celery:
+def make_celery(app: Flask, *, queue: str | None = None, lease: timedelta | None = None) -> Celery:
     """A Celery application with the one task there is.
 
-    `queue` keeps instances on one broker apart; `lease` replaces the handlers' own.
+    `queue` (CELERY_QUEUE) keeps instances on one broker apart; `lease` replaces the handlers' own.
     """
+    queue = queue or app.config["CELERY_QUEUE"]
     broker_url = app.config["CELERY_BROKER_URL"]
     celery = Celery("sellthru", broker=broker_url, set_as_current=False)
     celery.conf.update(
