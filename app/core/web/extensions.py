@@ -19,7 +19,7 @@ class PortalSession(TenantSession, FlaskSession):
     """Flask-SQLAlchemy's session (engine from the app's configuration) with our scopes."""
 
 
-db = SQLAlchemy(metadata=Base.metadata, session_options={"class_": PortalSession})
+db = SQLAlchemy(metadata=Base.metadata, session_options={"class_": PortalSession, "expire_on_commit": False})
 migrate = Migrate()
 csrf = CSRFProtect()
 babel = Babel()

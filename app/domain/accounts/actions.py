@@ -35,6 +35,7 @@ from app.domain.accounts.sessions import (
     switch_membership,
     touch_session,
 )
+from app.domain.accounts.vendor import set_up_vendor
 
 __all__ = [
     "accept_invitation",
@@ -55,6 +56,7 @@ __all__ = [
     "set_branch_active",
     "set_company_active",
     "set_member_active",
+    "set_up_vendor",
     "set_user_disabled",
     "start_view_as",
     "switch_membership",
