@@ -194,12 +194,13 @@ def _item(entry: NavEntry, counts: Mapping[str, int], current: str | None) -> Na
 
 
 def _current_entry(entries: Sequence[NavEntry]) -> str | None:
-    """The entry of the page shown: itself, else the one entry of its room."""
+    """The entry of the page shown: itself, else the one of its room whose address leads to it."""
     here = request.endpoint or ""
     if any(entry.endpoint == here for entry in entries):
         return here
-    room = _room_of(here)
-    return next((entry.endpoint for entry in entries if room and _room_of(entry.endpoint) == room), None)
+    room = [entry for entry in entries if _room_of(here) and _room_of(entry.endpoint) == _room_of(here)]
+    above = [entry for entry in room if request.path.startswith(url_for(entry.endpoint) + "/")]
+    return next((entry.endpoint for entry in above or room), None)
 
 
 def _navigation(
