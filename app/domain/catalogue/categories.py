@@ -55,7 +55,7 @@ def list_attributes(session: Session, category_id: int) -> Sequence[Attribute]:
 def count_products(session: Session) -> dict[int, int]:
     """How many products each category holds itself."""
     rows = session.execute(select(Product.category_id, func.count()).group_by(Product.category_id))
-    return dict(rows.tuples().all())
+    return {row[0]: row[1] for row in rows}
 
 
 @requires(Permission.CATALOGUE_MANAGE)

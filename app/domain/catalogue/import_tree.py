@@ -18,9 +18,8 @@ from app.domain.catalogue.product_rows import CategoryRef
 def ensure_categories(session: Session, wanted: Iterable[CategoryRef]) -> dict[str, int]:
     """Ids of the categories by slug; missing ones are made, with those on the way to them."""
     refs = {ref.slug: ref for ref in wanted}
-    found = dict(
-        session.execute(select(Category.slug, Category.id).where(Category.slug.in_(refs))).tuples().all()
-    )
+    rows = session.execute(select(Category.slug, Category.id).where(Category.slug.in_(refs)))
+    found = {row.slug: row.id for row in rows}
     for slug, ref in refs.items():
         if slug not in found:
             found[slug] = _make_branch(session, ref)

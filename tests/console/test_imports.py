@@ -1,0 +1,194 @@
+"""Imports in the console: send, settle columns, try, import, cancel, download what was rejected."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import func, select
+
+from app.core.imports.models import ImportMapping, ImportRun
+from app.core.permissions import Role
+from app.core.tenancy import all_companies
+from app.core.web.extensions import db
+from app.domain.catalogue.models import PriceRow, Product
+from app.jobs import registry
+from app.jobs.execution import sessions_of
+from app.jobs.worker import Worker
+from tests.factories.accounts import make_person, sign_in
+
+LAMPS = b"""name,price,colour,watts
+Desk lamp,19.90,Black,5
+Desk lamp,19.90,White,5
+Desk lamp,21,Black,5
+Floor lamp,abc,Black,9
+Ceiling lamp,,White,12
+"""
+
+
+@pytest.fixture
+def staff(app: Flask) -> FlaskClient:
+    """A client signed in as vendor sales."""
+    with app.app_context():
+        make_person(db.session(), None, Role.VENDOR_SALES, email="sal@larkspur.example")
+    client = app.test_client()
+    sign_in(client, "sal@larkspur.example")
+    return client
+
+
+def send(client: FlaskClient, *files: tuple[str, bytes], **values: Any) -> Any:
+    data = {"currency": "USD", "mapping": "", **values}
+    data["files"] = [(io.BytesIO(content), name) for name, content in files]
+    return client.post("/console/imports/new", data=data, content_type="multipart/form-data")
+
+
+def work(app: Flask) -> None:
+    registry.load()
+    worker = Worker(sessions_of(app), threads=1)
+    while worker.run_one():
+        pass
+
+
+def chosen(app: Flask, run_id: int) -> dict[str, str]:
+    """The form of the columns page as it is proposed."""
+    with app.app_context():
+        run = db.session().get(ImportRun, run_id)
+        targets = run.options["targets"]
+        return {
+            f"column-{place}": targets[column["header"]]
+            for place, column in enumerate(run.options["columns"])
+        }
+
+
+def counts(app: Flask, run_id: int) -> tuple[Any, ...]:
+    with app.app_context():
+        run = db.session().get(ImportRun, run_id)
+        return run.state, run.created, run.updated, run.unchanged, run.rejected
+
+
+def products(app: Flask) -> int:
+    with app.app_context():
+        return db.session().scalar(select(func.count()).select_from(Product)) or 0
+
+
+def run_number(response: Any) -> int:
+    assert response.status_code == 303, response.text
+    return int(response.location.rstrip("/").rpartition("/")[2])
+
+
+def test_a_file_is_tried_then_imported_and_its_bad_rows_are_handed_back(app, staff):
+    run_id = run_number(send(staff, ("desk-lamp.csv", LAMPS)))
+    page = staff.get(f"/console/imports/{run_id}").text
+    assert "colour" in page
+    assert "Black" in page
+
+    tried = staff.post(f"/console/imports/{run_id}/start", data={**chosen(app, run_id), "action": "dry"})
+    assert tried.status_code == 303
+    assert "Waits for a worker" in staff.get(f"/console/imports/{run_id}").text
+    work(app)
+    assert counts(app, run_id) == ("done", 3, 0, 0, 2)
+    assert products(app) == 0
+    page = staff.get(f"/console/imports/{run_id}").text
+    assert "conflicting_price" in page
+    assert "bad_price" in page
+
+    real = run_number(staff.post(f"/console/imports/{run_id}/import"))
+    work(app)
+    assert counts(app, real) == ("done", 3, 0, 0, 2)
+    assert products(app) == 3
+    with staff.get(f"/console/imports/{real}/rejected.csv") as answer:
+        assert answer.headers["Content-Disposition"].startswith("attachment")
+        assert answer.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
+        report = list(csv.DictReader(io.StringIO(answer.text)))
+    assert [(row["import_row"], row["import_reason"], row["name"]) for row in report] == [
+        ("4", "conflicting_price", "Desk lamp"),
+        ("5", "bad_price", "Floor lamp"),
+    ]
+
+
+def test_a_mapping_is_kept_under_its_name_and_used_for_the_next_file(app, staff):
+    table = b"bezeichnung,preis,farbe\nLampe,5.00,Rot\n"
+    run_id = run_number(send(staff, ("lampen.csv", table)))
+    values = {"column-0": "name", "column-1": "price", "column-2": "extra", "mapping_name": "German lamps"}
+    assert (
+        staff.post(f"/console/imports/{run_id}/start", data={**values, "action": "start"}).status_code == 303
+    )
+    work(app)
+    assert counts(app, run_id) == ("done", 1, 0, 0, 0)
+
+    again = run_number(send(staff, ("lampen.csv", table), mapping="German lamps"))
+    staff.post(f"/console/imports/{again}/start", data={**chosen(app, again), "action": "start"})
+    work(app)
+    assert counts(app, again) == ("done", 0, 0, 1, 0)
+    with app.app_context(), all_companies(db.session(), reason="test"):
+        stored = db.session().scalars(select(ImportMapping.columns)).one()
+        assert stored == {"bezeichnung": "name", "preis": "price", "farbe": "extra"}
+        assert [str(price) for price in db.session().scalars(select(PriceRow.unit_price))] == ["5"]
+
+
+def test_columns_without_a_name_are_refused_and_nothing_starts(app, staff):
+    run_id = run_number(send(staff, ("lampen.csv", b"bezeichnung,preis\nLampe,5.00\n")))
+    values = {"column-0": "extra", "column-1": "price", "action": "start"}
+    answer = staff.post(f"/console/imports/{run_id}/start", data=values)
+    assert answer.status_code == 422
+    assert "has no column for: Name" in answer.text
+    assert counts(app, run_id)[0] == "uploaded"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("lamps.exe", LAMPS, "Send CSV, XLSX or ODS files"),
+        ("lamps.xlsx", LAMPS, "is damaged, or is no workbook"),
+        ("lamps.csv", b"", "is empty"),
+        ("lamps.csv", b"PK\x03\x04rest", "is a XLSX file"),
+        ("lamps.csv", b"name,name\nx,y\n", "stands twice"),
+        ("lamps.csv", (",".join(f"c{n}" for n in range(10_000)) + "\n").encode(), "10000 columns"),
+        ("lamps.csv", b"a\x00b\x00\x00c,\x00\n", "no text (NUL)"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_refused_with_what_to_change(app, staff, name, content, message):
+    answer = send(staff, (name, content))
+    assert answer.status_code == 422
+    assert message in answer.text
+    with app.app_context():
+        assert db.session().scalar(select(func.count()).select_from(ImportRun)) == 0
+
+
+def test_a_cancelled_run_stores_nothing_more(app, staff):
+    run_id = run_number(send(staff, ("desk-lamp.csv", LAMPS)))
+    staff.post(f"/console/imports/{run_id}/start", data={**chosen(app, run_id), "action": "start"})
+    assert staff.post(f"/console/imports/{run_id}/cancel").status_code == 303
+    work(app)
+    assert counts(app, run_id) == ("cancelled", 0, 0, 0, 0)
+    assert products(app) == 0
+    assert staff.post(f"/console/imports/{run_id}/cancel").status_code == 409
+
+
+def test_the_progress_asks_for_the_whole_page_once_the_run_has_ended(app, staff):
+    run_id = run_number(send(staff, ("desk-lamp.csv", LAMPS)))
+    staff.post(f"/console/imports/{run_id}/start", data={**chosen(app, run_id), "action": "start"})
+    waiting = staff.get(f"/console/imports/{run_id}/progress")
+    assert "every 1s" in waiting.text
+    assert "HX-Refresh" not in waiting.headers
+    work(app)
+    ended = staff.get(f"/console/imports/{run_id}/progress")
+    assert "every 1s" not in ended.text
+    assert ended.headers["HX-Refresh"] == "true"
+    assert "desk-lamp.csv" in staff.get("/console/imports").text
+
+
+def test_warehouse_staff_cannot_import_products(app):
+    with app.app_context():
+        make_person(db.session(), None, Role.VENDOR_WAREHOUSE, email="wen@larkspur.example")
+    client = app.test_client()
+    sign_in(client, "wen@larkspur.example")
+    assert client.get("/console/imports").status_code == 200
+    assert client.get("/console/imports/new").status_code == 403
+    assert send(client, ("desk-lamp.csv", LAMPS)).status_code == 403
+    with app.app_context():
+        assert db.session().scalar(select(func.count()).select_from(ImportRun)) == 0
