@@ -54,16 +54,7 @@ _AGREEMENTS = select(
     PriceAgreement.ends_on,
     _HAS_RULES,
 ).where(_IN_FORCE)
-_DISCOUNTS = select(
-    PriceAgreement.id,
-    PriceAgreement.number,
-    PriceAgreement.name,
-    PriceAgreement.level,
-    PriceAgreement.starts_on,
-    PriceAgreement.ends_on,
-    PriceAgreement.order_discount_bps,
-    PriceAgreement.order_discount_from,
-).where(_IN_FORCE, PriceAgreement.level.in_(("branch", "company")), PriceAgreement.order_discount_bps > 0)
+_TERMS = _AGREEMENTS.add_columns(PriceAgreement.order_discount_bps, PriceAgreement.order_discount_from)
 _ROWS = select(PriceRow.product_id, PriceRow.agreement_id, PriceRow.min_quantity, PriceRow.unit_price).where(
     PriceRow.product_id.in_(bindparam("product_ids", [0], expanding=True)),
     PriceRow.agreement_id.in_(bindparam("agreement_ids", [0], expanding=True)),
@@ -127,6 +118,47 @@ def _ladders_of(rows: Iterable[Any], agreements: Mapping[int, Agreement]) -> dic
     return ladders
 
 
+@dataclass(frozen=True, slots=True)
+class OrderDiscount:
+    """A discount on the whole order: `bps` basis points of it, from `from_amount` on."""
+
+    agreement_id: int
+    number: str
+    name: str
+    bps: int
+    from_amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a buyer's agreements say: every product's ladders, winner first, and the order's discount."""
+
+    ladders: dict[int, list[Ladder]]
+    discount: OrderDiscount | None
+
+
+def terms_for(session: Session, buyer: Buyer, product_ids: Collection[int], *, on: date) -> Terms:
+    """Ladders and order discount of a buyer in two statements, for carts and placing."""
+    rows = session.execute(_TERMS, _values_of(buyer, on)).all()
+    agreements = {row.id: Agreement(*row[:6]) for row in rows}
+    if not agreements or not product_ids:
+        return Terms({}, _winning_discount(rows))
+    with_rules = any(row.has_rules for row in rows)
+    price_rows = session.execute(
+        _ROWS_WITH_RULES if with_rules else _ROWS,
+        {"product_ids": list(product_ids), "agreement_ids": list(agreements)},
+    ).all()
+    return Terms(_ladders_of(price_rows, agreements), _winning_discount(rows))
+
+
+def _winning_discount(rows: Iterable[Any]) -> OrderDiscount | None:
+    granting = [row for row in rows if row.level in ("branch", "company") and row.order_discount_bps > 0]
+    if not granting:
+        return None
+    row = min(granting, key=lambda row: ladder_order(Ladder(Agreement(*row[:6]), ())))
+    return OrderDiscount(row.id, row.number, row.name, row.order_discount_bps, row.order_discount_from)
+
+
 def prices_for(
     session: Session,
     *,
@@ -173,26 +205,11 @@ def explain_price(
     return explain_ladders(ladders, quantity=quantity, for_staff=for_staff)
 
 
-@dataclass(frozen=True, slots=True)
-class OrderDiscount:
-    """A discount on the whole order: `bps` basis points of it, from `from_amount` on."""
-
-    agreement_id: int
-    number: str
-    name: str
-    bps: int
-    from_amount: Decimal
-
-
 def order_discount_for(session: Session, buyer: Buyer, *, on: date) -> OrderDiscount | None:
     """The discount of the winning agreement that grants one: branch before company, later start first."""
     if buyer.company_id is None:
         return None
-    rows = session.execute(_DISCOUNTS, _values_of(buyer, on)).all()
-    if not rows:
-        return None
-    row = min(rows, key=lambda row: ladder_order(Ladder(Agreement(*row[:6]), ())))
-    return OrderDiscount(row.id, row.number, row.name, row.order_discount_bps, row.order_discount_from)
+    return _winning_discount(session.execute(_TERMS, _values_of(buyer, on)).all())
 
 
 @dataclass(frozen=True, slots=True)

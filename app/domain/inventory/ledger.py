@@ -1,0 +1,217 @@
+"""Writing stock: movements with their balance, units set aside and given back. No permissions here:
+ordering's actions, which call these inside their own transaction, ask for them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Table, bindparam, delete, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from app.core.errors import Conflict
+from app.core.permissions import Actor
+from app.core.texts import _
+from app.domain.inventory.models import Allocation, StockLevel, StockMovement, Warehouse
+from app.domain.inventory.rules import Take
+
+_LEVELS: Table = StockLevel.__table__  # type: ignore[assignment]  # mapped to exactly one table
+_ALLOCATIONS: Table = Allocation.__table__  # type: ignore[assignment]  # mapped to exactly one table
+
+
+class StockMoved(Conflict):
+    """Units were taken by somebody else between reading and writing."""
+
+    code = "stock_moved"
+
+
+def lock_free_units(
+    session: Session, product_ids: Collection[int]
+) -> tuple[dict[tuple[int, int], int], list[int]]:
+    """Free units by (product, warehouse), and the warehouses in the order they give.
+
+    The levels are locked in key order until the transaction ends (SQLite's transaction already is alone).
+    """
+    rows = session.execute(
+        select(
+            StockLevel.product_id,
+            StockLevel.warehouse_id,
+            StockLevel.on_hand - StockLevel.allocated,
+            Warehouse.position,
+        )
+        .join(Warehouse, Warehouse.id == StockLevel.warehouse_id)
+        .where(StockLevel.product_id.in_(sorted(product_ids)), Warehouse.is_active)
+        .order_by(StockLevel.product_id, StockLevel.warehouse_id)
+        .with_for_update(of=StockLevel)
+    ).all()
+    places = {(position, warehouse_id) for _product, warehouse_id, _free, position in rows}
+    free = {(product_id, warehouse_id): units for product_id, warehouse_id, units, _position in rows}
+    return free, [warehouse_id for _position, warehouse_id in sorted(places)]
+
+
+def set_aside(session: Session, takes: Sequence[Take], *, for_new_lines: bool = False) -> None:
+    """Allocate units to order lines (`key` is the line's id); one statement for levels, one for rows.
+
+    Lines that were just inserted (`for_new_lines`) have no allocations yet that could grow.
+
+    :raises StockMoved: a level has fewer free units than are taken.
+    """
+    if not takes:
+        return
+    per_level: Counter[tuple[int, int]] = Counter()
+    for take in takes:
+        per_level[(take.product_id, take.warehouse_id)] += take.quantity
+    _change_allocated(session, per_level)
+    known = set() if for_new_lines else _existing(session, {take.key for take in takes})
+    grown = [take for take in takes if (take.key, take.warehouse_id) in known]
+    fresh = [take for take in takes if (take.key, take.warehouse_id) not in known]
+    if grown:
+        session.execute(
+            _GROW, [{"line": take.key, "at": take.warehouse_id, "units": take.quantity} for take in grown]
+        )
+    if fresh:
+        session.execute(
+            insert(_ALLOCATIONS),
+            [
+                {
+                    "order_line_id": take.key,
+                    "product_id": take.product_id,
+                    "warehouse_id": take.warehouse_id,
+                    "quantity": take.quantity,
+                }
+                for take in fresh
+            ],
+        )
+
+
+_GROW = (
+    update(_ALLOCATIONS)
+    .where(_ALLOCATIONS.c.order_line_id == bindparam("line"), _ALLOCATIONS.c.warehouse_id == bindparam("at"))
+    .values(quantity=_ALLOCATIONS.c.quantity + bindparam("units"))
+)
+
+
+_CHANGE_ALLOCATED = (
+    update(_LEVELS)
+    .where(
+        _LEVELS.c.product_id == bindparam("product"),
+        _LEVELS.c.warehouse_id == bindparam("at"),
+        _LEVELS.c.on_hand - _LEVELS.c.allocated >= bindparam("units"),
+        _LEVELS.c.allocated + bindparam("units") >= 0,
+    )
+    .values(allocated=_LEVELS.c.allocated + bindparam("units"))
+)
+
+
+def _change_allocated(session: Session, per_level: Mapping[tuple[int, int], int]) -> None:
+    changes = [
+        {"product": product_id, "at": warehouse_id, "units": units}
+        for (product_id, warehouse_id), units in sorted(per_level.items())
+        if units
+    ]
+    if not changes:
+        return
+    changed: Any = session.execute(_CHANGE_ALLOCATED, changes)
+    if changed.rowcount != len(changes):
+        raise StockMoved(_("Somebody else took the last units. Look at the stock and try again."))
+
+
+def _existing(session: Session, line_ids: Collection[int]) -> set[tuple[int, int]]:
+    rows = session.execute(
+        select(Allocation.order_line_id, Allocation.warehouse_id).where(
+            Allocation.order_line_id.in_(line_ids)
+        )
+    )
+    return {(line_id, warehouse_id) for line_id, warehouse_id in rows}
+
+
+def give_back(session: Session, units_by_line: Mapping[int, int]) -> set[int]:
+    """Give allocated units of lines back to stock, last warehouse first; returns the products concerned.
+
+    :raises StockMoved: a line has fewer units allocated than are given back.
+    """
+    wanted = {line_id: units for line_id, units in units_by_line.items() if units}
+    if not wanted:
+        return set()
+    rows = session.execute(
+        select(Allocation)
+        .where(Allocation.order_line_id.in_(wanted))
+        .order_by(Allocation.product_id, Allocation.warehouse_id.desc(), Allocation.id)
+        .with_for_update()
+    ).scalars()
+    per_level: Counter[tuple[int, int]] = Counter()
+    gone: list[int] = []
+    for row in rows:
+        units = min(wanted[row.order_line_id], row.quantity)
+        if not units:
+            continue
+        wanted[row.order_line_id] -= units
+        per_level[(row.product_id, row.warehouse_id)] -= units
+        if units == row.quantity:
+            gone.append(row.id)
+        else:
+            row.quantity -= units
+    if any(wanted.values()):
+        raise StockMoved(_("The order was changed meanwhile. Open it again and look at what is still open."))
+    session.flush()
+    if gone:
+        session.execute(delete(_ALLOCATIONS).where(_ALLOCATIONS.c.id.in_(gone)))
+    _change_allocated(session, per_level)
+    return {product_id for product_id, _warehouse in per_level}
+
+
+def move_stock(
+    session: Session,
+    *,
+    product_id: int,
+    warehouse_id: int,
+    delta: int,
+    kind: str,
+    reference: str,
+    actor: Actor,
+    now: datetime,
+) -> bool:
+    """Add a movement and change the balance; False when fewer units would be left than are allocated."""
+    dialect = session.get_bind().dialect.name
+    upsert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    session.execute(
+        upsert(_LEVELS)
+        .values(product_id=product_id, warehouse_id=warehouse_id, on_hand=0, allocated=0)
+        .on_conflict_do_nothing()
+    )
+    changed: Any = session.execute(
+        update(_LEVELS)
+        .where(
+            _LEVELS.c.product_id == product_id,
+            _LEVELS.c.warehouse_id == warehouse_id,
+            _LEVELS.c.on_hand + delta >= _LEVELS.c.allocated,
+        )
+        .values(on_hand=_LEVELS.c.on_hand + delta)
+    )
+    if changed.rowcount != 1:
+        return False
+    session.add(
+        StockMovement(
+            product_id=product_id,
+            warehouse_id=warehouse_id,
+            delta=delta,
+            kind=kind,
+            reference=reference,
+            at=now,
+            actor_name=actor.name,
+        )
+    )
+    return True
+
+
+def lock_level(session: Session, *, product_id: int, warehouse_id: int) -> tuple[int, int]:
+    """On hand and allocated of one level, locked; zeros where there is none yet."""
+    row = session.execute(
+        select(StockLevel.on_hand, StockLevel.allocated)
+        .where(StockLevel.product_id == product_id, StockLevel.warehouse_id == warehouse_id)
+        .with_for_update()
+    ).one_or_none()
+    return (row.on_hand, row.allocated) if row else (0, 0)

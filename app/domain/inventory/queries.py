@@ -1,0 +1,114 @@
+"""Reading stock: what is free, and what is to come."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import exists, func, select
+from sqlalchemy.orm import Session
+from sqlalchemy.sql.elements import ColumnElement
+
+from app.domain.catalogue.models import Product
+from app.domain.inventory.models import Allocation as AllocationRow
+from app.domain.inventory.models import ExpectedReceipt, StockLevel, StockMovement, Warehouse
+
+
+@dataclass(frozen=True, slots=True)
+class StockView:
+    """A product's units over all warehouses, and (day, units) still to come in order of days."""
+
+    on_hand: int = 0
+    allocated: int = 0
+    receipts: tuple[tuple[date, int], ...] = ()
+
+    @property
+    def available(self) -> int:
+        return self.on_hand - self.allocated
+
+
+def stock_for(session: Session, product_ids: Collection[int], *, on: date) -> dict[int, StockView]:
+    """Stock of each product that has any, or has receipts to come; two statements.
+
+    A receipt whose day has passed without arriving counts for `on` itself.
+    """
+    if not product_ids:
+        return {}
+    levels = session.execute(
+        select(StockLevel.product_id, func.sum(StockLevel.on_hand), func.sum(StockLevel.allocated))
+        .where(StockLevel.product_id.in_(product_ids))
+        .group_by(StockLevel.product_id)
+    ).all()
+    receipts: dict[int, list[tuple[date, int]]] = {}
+    for product_id, due_on, units in session.execute(receipts_of(product_ids)):
+        receipts.setdefault(product_id, []).append((max(due_on, on), units))
+    found = {
+        product_id: StockView(int(on_hand), int(allocated), tuple(receipts.pop(product_id, ())))
+        for product_id, on_hand, allocated in levels
+    }
+    return found | {product_id: StockView(receipts=tuple(rest)) for product_id, rest in receipts.items()}
+
+
+def receipts_of(product_ids: Collection[int]) -> Any:
+    """Statement for (product, day, units still to come) of open receipts, by day."""
+    return (
+        select(
+            ExpectedReceipt.product_id,
+            ExpectedReceipt.due_on,
+            ExpectedReceipt.quantity - ExpectedReceipt.received,
+        )
+        .where(
+            ExpectedReceipt.product_id.in_(product_ids),
+            ExpectedReceipt.is_open,
+            ExpectedReceipt.quantity > ExpectedReceipt.received,
+        )
+        .order_by(ExpectedReceipt.due_on, ExpectedReceipt.id)
+    )
+
+
+def ready_to_ship() -> ColumnElement[bool]:
+    """Condition on Product: a unit is free in some warehouse."""
+    return (
+        exists()
+        .where(StockLevel.product_id == Product.id, StockLevel.on_hand > StockLevel.allocated)
+        .correlate(Product)
+    )
+
+
+def warehouse_order(session: Session) -> list[int]:
+    """Ids of the warehouses that give stock, first asked first."""
+    return list(
+        session.scalars(
+            select(Warehouse.id).where(Warehouse.is_active).order_by(Warehouse.position, Warehouse.id)
+        )
+    )
+
+
+def find_unbalanced(session: Session) -> list[str]:
+    """Levels that differ from their ledger or their allocations, in words; empty while all agree."""
+    moved = dict(_sums(session, StockMovement, StockMovement.delta))
+    set_aside = dict(_sums(session, AllocationRow, AllocationRow.quantity))
+    wrong = []
+    for level in session.execute(
+        select(StockLevel.product_id, StockLevel.warehouse_id, StockLevel.on_hand, StockLevel.allocated)
+    ):
+        place = (level.product_id, level.warehouse_id)
+        ledger, allocated = moved.pop(place, 0), set_aside.pop(place, 0)
+        if ledger != level.on_hand:
+            wrong.append(f"{place}: on hand {level.on_hand}, ledger {ledger}")
+        if allocated != level.allocated:
+            wrong.append(f"{place}: allocated {level.allocated}, allocations {allocated}")
+    wrong += [f"{place}: ledger {units} without a level" for place, units in moved.items() if units]
+    wrong += [f"{place}: allocations {units} without a level" for place, units in set_aside.items()]
+    return wrong
+
+
+def _sums(session: Session, model: Any, column: Any) -> list[tuple[tuple[int, int], int]]:
+    rows = session.execute(
+        select(model.product_id, model.warehouse_id, func.sum(column)).group_by(
+            model.product_id, model.warehouse_id
+        )
+    )
+    return [((product_id, warehouse_id), int(units)) for product_id, warehouse_id, units in rows]

@@ -1,0 +1,57 @@
+"""The use cases of ordering, under one name for the doors."""
+
+from app.domain.ordering.backorders import release_order
+from app.domain.ordering.cancelling import cancel_line, cancel_line_for, cancel_order, cancel_order_for
+from app.domain.ordering.carts import (
+    add_to_cart,
+    create_cart,
+    discard_cart,
+    remove_line,
+    rename_cart,
+    restore_cart,
+    save_checkout_draft,
+    set_line_quantity,
+)
+from app.domain.ordering.placing import Checkout, place_order
+from app.domain.ordering.price_requests import (
+    answer_price_request,
+    ask_price,
+    decline_price_request,
+    withdraw_price_request,
+)
+from app.domain.ordering.reordering import reorder
+from app.domain.ordering.stock import (
+    close_receipt,
+    correct_stock,
+    count_stock,
+    expect_receipt,
+    receive_stock,
+)
+
+__all__ = [
+    "Checkout",
+    "add_to_cart",
+    "answer_price_request",
+    "ask_price",
+    "cancel_line",
+    "cancel_line_for",
+    "cancel_order",
+    "cancel_order_for",
+    "close_receipt",
+    "correct_stock",
+    "count_stock",
+    "create_cart",
+    "decline_price_request",
+    "discard_cart",
+    "expect_receipt",
+    "place_order",
+    "receive_stock",
+    "release_order",
+    "remove_line",
+    "rename_cart",
+    "reorder",
+    "restore_cart",
+    "save_checkout_draft",
+    "set_line_quantity",
+    "withdraw_price_request",
+]

@@ -1,0 +1,480 @@
+"""Placing: a cart becomes an order once, priced, taxed and allocated in one transaction."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import and_, insert, select, true, update
+from sqlalchemy.orm import Session
+
+from app.core import audit
+from app.core.clock import business_date
+from app.core.errors import InvalidInput, NotFound
+from app.core.permissions import Actor, Permission, requires
+from app.core.sequences import take_number
+from app.core.states import StateChange
+from app.core.texts import _
+from app.domain.accounts.mails import queue_mail
+from app.domain.accounts.models import Branch, Company, EndCustomer, User, Vendor
+from app.domain.catalogue.buyers import Buyer
+from app.domain.catalogue.prices import OrderDiscount, terms_for
+from app.domain.inventory import ledger
+from app.domain.inventory.rules import Demand, Take, allocate
+from app.domain.ordering.errors import CartClosed, CartEmpty, LinesRefused, TotalChanged
+from app.domain.ordering.judging import LinePrice
+from app.domain.ordering.models import Cart, Order, OrderLine
+from app.domain.ordering.models import OrderDiscount as OrderDiscountRow
+from app.domain.ordering.reading import (
+    JudgedLine,
+    cart_lines,
+    judge_lines,
+    promise_dates,
+    totals_of,
+)
+from app.domain.ordering.rules import ShownLine, Totals, changes_since, parse_shown
+from app.domain.ordering.states import ORDER_MACHINE, OrderState
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """What a buyer enters when placing. `to_end_customer` ships to the end customer's address."""
+
+    branch_id: int
+    po_number: str | None = None
+    reference: str | None = None
+    end_customer_id: int | None = None
+    to_end_customer: bool = False
+    requested_on: date | None = None
+    notes: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NewLine:
+    """A line about to be ordered."""
+
+    product_id: int
+    sku: str
+    name: str
+    quantity: int
+    price: LinePrice
+    is_stocked: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What an order's head keeps, whoever enters it."""
+
+    company_id: int
+    branch_id: int
+    currency: str
+    ship_to: dict[str, Any]
+    terms_days: int
+    number_prefix: str
+    day: date
+    source: str = "portal"
+    cart_id: int | None = None
+    external_reference: str | None = None
+    end_customer_id: int | None = None
+    po_number: str | None = None
+    reference: str | None = None
+    requested_on: date | None = None
+    notes: str = ""
+    releases_automatically: bool = True
+
+
+@requires(Permission.ORDER_PLACE)
+def place_order(
+    session: Session,
+    actor: Actor,
+    *,
+    cart_id: int,
+    shown_total: Decimal,
+    checkout: Checkout,
+    now: datetime,
+    shown_lines: str = "",
+) -> Order:
+    """Place a cart; placing it again gives the same order.
+
+    :raises TotalChanged: it would cost something else than `shown_total`; `shown_lines` (see
+        `rules.encode_shown`) lets the refusal name the lines.
+    :raises LinesRefused: a line cannot be ordered as it is.
+    :raises CartEmpty, CartClosed, NotFound, InvalidInput: the cart or an entry of the checkout.
+    """
+    context = _context(session, actor, cart_id, checkout)
+    if context.placed_at is not None:
+        return session.scalars(select(Order).where(Order.cart_id == cart_id)).one()
+    if context.discarded_at is not None:
+        raise CartClosed(_("This cart was put away. Bring it back, then place it."))
+    _check_entries(checkout, context, day := business_date(now, context.timezone))
+    buyer = Buyer(
+        context.company_id, checkout.branch_id, context.tier, context.currency, context.visibility_mode
+    )
+    lines = cart_lines(session, buyer, cart_id, on=day)
+    if not lines:
+        raise CartEmpty(_("There is nothing in this cart yet."))
+    free, warehouses = ledger.lock_free_units(session, {line.product.id for line in lines})
+    terms = terms_for(session, buyer, [line.product.id for line in lines], on=day)
+    judged = judge_lines(lines, terms, _by_product(free))
+    totals = totals_of(judged, terms.discount, context.currency)
+    _check_shown(judged, totals, shown_total, shown_lines)
+    order = insert_order(
+        session,
+        actor,
+        header=_header(context, checkout, cart_id, day),
+        lines=[_new_line(line) for line in judged],
+        totals=totals,
+        discount=terms.discount,
+        free=free,
+        warehouses=warehouses,
+        now=now,
+    )
+    session.execute(update(Cart).where(Cart.id == cart_id).values(placed_at=now, updated_at=now))
+    _queue_mails(session, order, judged, totals, context, now)
+    return order
+
+
+def _context(session: Session, actor: Actor, cart_id: int, checkout: Checkout) -> Any:
+    """Cart (locked), branch, company, vendor, end customer and the buyer's mailbox in one row."""
+    statement = (
+        select(
+            Cart.placed_at,
+            Cart.discarded_at,
+            Company.id.label("company_id"),
+            Company.name.label("company_name"),
+            Company.currency,
+            Company.tier,
+            Company.visibility_mode,
+            Company.is_active.label("company_is_active"),
+            Branch.id.label("branch_id"),
+            Branch.name.label("branch_name"),
+            Branch.is_active.label("branch_is_active"),
+            Branch.terms_days,
+            *(getattr(Branch, part).label(f"branch_{part}") for part in ADDRESS),
+            EndCustomer.id.label("end_customer_id"),
+            EndCustomer.name.label("customer_name"),
+            EndCustomer.is_active.label("customer_is_active"),
+            *(getattr(EndCustomer, part).label(f"customer_{part}") for part in ADDRESS),
+            Vendor.timezone,
+            Vendor.order_prefix,
+            Vendor.alert_email,
+            Vendor.releases_automatically,
+            User.email,
+        )
+        .select_from(Cart)
+        .join(Company, Company.id == Cart.company_id)
+        .join(Vendor, true())
+        .outerjoin(Branch, and_(Branch.company_id == Company.id, Branch.id == checkout.branch_id))
+        .outerjoin(
+            EndCustomer,
+            and_(EndCustomer.company_id == Company.id, EndCustomer.id == checkout.end_customer_id),
+        )
+        .outerjoin(User, User.id == actor.user_id)
+        .where(Cart.id == cart_id)
+        .with_for_update(of=Cart)
+    )
+    row = session.execute(statement).one_or_none()
+    if row is None:
+        raise NotFound()
+    return row
+
+
+#: Parts of an address, as branches, end customers and orders have them.
+ADDRESS = ("street", "postcode", "city", "region", "country")
+
+
+def _check_entries(checkout: Checkout, context: Any, day: date) -> None:
+    if context.branch_id is None or not context.branch_is_active:
+        raise InvalidInput(_("This branch is closed or not yours. Choose another one."), field="branch_id")
+    if checkout.end_customer_id is not None and not context.customer_is_active:
+        raise InvalidInput(
+            _("This end customer is closed or not yours. Choose another one."), field="end_customer_id"
+        )
+    if checkout.to_end_customer and context.end_customer_id is None:
+        raise InvalidInput(_("Choose the end customer it is shipped to."), field="end_customer_id")
+    if checkout.to_end_customer and not context.customer_city:
+        raise InvalidInput(
+            _("This end customer has no address yet. Enter it, or ship to your branch."),
+            field="end_customer_id",
+        )
+    if checkout.requested_on is not None and checkout.requested_on < day:
+        raise InvalidInput(_("The requested day has passed. Choose a later one."), field="requested_on")
+
+
+def _check_shown(
+    judged: Sequence[JudgedLine], totals: Totals, shown_total: Decimal, shown_lines: str
+) -> None:
+    refused = [line for line in judged if not line.verdict.may_order]
+    if refused:
+        raise LinesRefused(refused)
+    if totals.total == shown_total:
+        return
+    now = {
+        line.sku: (line.product.name, ShownLine(line.quantity, line.unit_price or Decimal(0)))
+        for line in judged
+    }
+    raise TotalChanged(
+        shown=shown_total, total=totals.total, changes=changes_since(parse_shown(shown_lines), now)
+    )
+
+
+def _by_product(free: dict[tuple[int, int], int]) -> dict[int, int]:
+    units: Counter[int] = Counter()
+    for (product_id, _warehouse), count in free.items():
+        units[product_id] += count
+    return dict(units)
+
+
+def _header(context: Any, checkout: Checkout, cart_id: int, day: date) -> Header:
+    side = "customer" if checkout.to_end_customer else "branch"
+    name = context.customer_name if checkout.to_end_customer else context.company_name
+    ship_to = {"name": name} | {part: getattr(context, f"{side}_{part}") for part in ADDRESS}
+    if not checkout.to_end_customer:
+        ship_to["branch"] = context.branch_name
+    return Header(
+        company_id=context.company_id,
+        branch_id=context.branch_id,
+        currency=context.currency,
+        ship_to=ship_to,
+        terms_days=context.terms_days,
+        number_prefix=context.order_prefix,
+        day=day,
+        cart_id=cart_id,
+        end_customer_id=context.end_customer_id,
+        po_number=checkout.po_number or None,
+        reference=checkout.reference or None,
+        requested_on=checkout.requested_on,
+        notes=checkout.notes,
+        releases_automatically=context.releases_automatically,
+    )
+
+
+def _new_line(line: JudgedLine) -> NewLine:
+    return NewLine(
+        product_id=line.product.id,
+        sku=line.sku,
+        name=line.product.name,
+        quantity=line.quantity,
+        price=line.line_price(),
+        is_stocked=line.product.is_stocked,
+    )
+
+
+def insert_order(
+    session: Session,
+    actor: Actor,
+    *,
+    header: Header,
+    lines: Sequence[NewLine],
+    totals: Totals,
+    free: dict[tuple[int, int], int],
+    warehouses: Sequence[int],
+    now: datetime,
+    discount: OrderDiscount | None = None,
+) -> Order:
+    """Write an order with its lines, allocations, history and audit row; the number is taken last.
+
+    Every order is written here, a cart's and a replayed one. Lines are allocated in their order from
+    `free` units; the rest is backordered.
+    """
+    demands = [
+        Demand(position, line.product_id, line.quantity)
+        for position, line in enumerate(lines)
+        if line.is_stocked
+    ]
+    takes = allocate(demands, free, warehouses)
+    allocated = Counter({take.key: 0 for take in takes})
+    for take in takes:
+        allocated[take.key] += take.quantity
+    for position, line in enumerate(lines):
+        if not line.is_stocked:
+            allocated[position] = line.quantity
+    missing: Counter[int] = Counter()
+    for position, line in enumerate(lines):
+        if line.quantity > allocated[position]:
+            missing[line.product_id] += line.quantity - allocated[position]
+    promised = promise_dates(session, missing, on=header.day)
+    released = header.releases_automatically and any(allocated.values())
+    order = _insert_head(session, actor, header, lines, totals, released, now)
+    line_ids = _insert_lines(session, order, lines, totals, allocated, promised)
+    ledger.set_aside(
+        session,
+        [Take(line_ids[take.key], take.product_id, take.warehouse_id, take.quantity) for take in takes],
+        for_new_lines=True,
+    )
+    if totals.discount and discount:
+        session.add(
+            OrderDiscountRow(
+                company_id=order.company_id,
+                order_id=order.id,
+                agreement_id=discount.agreement_id,
+                label=discount.name,
+                rate_bps=discount.bps,
+                amount=totals.discount,
+            )
+        )
+    _record(session, actor, order, released, now)
+    return order
+
+
+def _insert_head(
+    session: Session,
+    actor: Actor,
+    header: Header,
+    lines: Sequence[NewLine],
+    totals: Totals,
+    released: bool,
+    now: datetime,
+) -> Order:
+    year = f"{header.day.year % 100:02}"
+    number = take_number(session, f"order-{year}")
+    order = Order(
+        number=f"{header.number_prefix}-{year}-{number:05}",
+        company_id=header.company_id,
+        branch_id=header.branch_id,
+        end_customer_id=header.end_customer_id,
+        cart_id=header.cart_id,
+        state=(OrderState.RELEASED if released else OrderState.CONFIRMED).value,
+        source=header.source,
+        external_reference=header.external_reference,
+        currency=header.currency,
+        po_number=header.po_number,
+        reference=header.reference,
+        notes=header.notes,
+        requested_on=header.requested_on,
+        ship_to=header.ship_to,
+        terms_days=header.terms_days,
+        net=totals.net,
+        discount=totals.discount,
+        tax=totals.tax,
+        total=totals.total,
+        line_count=len(lines),
+        placed_at=now,
+        placed_by_id=actor.user_id,
+        placed_by_name=actor.name,
+    )
+    session.add(order)
+    session.flush()
+    return order
+
+
+def _insert_lines(
+    session: Session,
+    order: Order,
+    lines: Sequence[NewLine],
+    totals: Totals,
+    allocated: Counter[int],
+    promised: dict[int, date | None],
+) -> list[int]:
+    rows = [
+        {
+            "company_id": order.company_id,
+            "order_id": order.id,
+            "position": position + 1,
+            "product_id": line.product_id,
+            "sku": line.sku,
+            "name": line.name,
+            "ordered": line.quantity,
+            "allocated": allocated[position],
+            "backordered": line.quantity - allocated[position],
+            "unit_price": line.price.unit_price,
+            "price_source": line.price.source,
+            "price_reason": line.price.reason,
+            "agreement_id": line.price.agreement_id,
+            "price_step": line.price.step,
+            "net": sums.net,
+            "discount_share": sums.discount,
+            "tax_code": line.price.tax_code,
+            "tax_rate_bps": line.price.tax_rate_bps,
+            "tax": sums.tax,
+            "promised_on": promised.get(line.product_id) if line.quantity > allocated[position] else None,
+        }
+        for position, (line, sums) in enumerate(zip(lines, totals.lines, strict=True))
+    ]
+    inserted = session.execute(
+        insert(OrderLine).returning(OrderLine.id, OrderLine.position),
+        rows,
+        execution_options={"insertmanyvalues_page_size": 5000},
+    )
+    ids = [0] * len(rows)
+    for line_id, position in inserted:
+        ids[position - 1] = line_id
+    return ids
+
+
+def _record(session: Session, actor: Actor, order: Order, released: bool, now: datetime) -> None:
+    moves: list[tuple[str, OrderState | None, OrderState]] = [("place", None, OrderState.CONFIRMED)]
+    if released:
+        moves.append(("release", OrderState.CONFIRMED, OrderState.RELEASED))
+    for event, before, after in moves:
+        session.add(
+            StateChange(
+                machine=ORDER_MACHINE.name,
+                subject_id=order.id,
+                company_id=order.company_id,
+                event=event,
+                from_state=before.value if before else None,
+                to_state=after.value,
+                at=now,
+                actor_name=actor.name,
+                actor_user_id=actor.user_id,
+                reason=None,
+            )
+        )
+    audit.record(
+        session,
+        actor,
+        "order.placed",
+        subject_type="order",
+        subject_id=order.id,
+        company_id=order.company_id,
+        now=now,
+        after={"number": order.number, "total": str(order.total), "currency": order.currency},
+    )
+
+
+def _queue_mails(
+    session: Session,
+    order: Order,
+    judged: Sequence[JudgedLine],
+    totals: Totals,
+    context: Any,
+    now: datetime,
+) -> None:
+    values = {
+        "number": order.number,
+        "company": context.company_name,
+        "po_number": order.po_number,
+        "currency": order.currency,
+        "discount": str(order.discount) if order.discount else None,
+        "tax": str(order.tax),
+        "total": str(order.total),
+        "lines": [
+            {
+                "sku": line.sku,
+                "name": line.product.name,
+                "quantity": line.quantity,
+                "unit_price": str(line.unit_price),
+                "amount": str(sums.net),
+            }
+            for line, sums in zip(judged, totals.lines, strict=True)
+        ],
+    }
+    for template, recipient, url in (
+        ("order_confirmation", context.email, f"/orders/{order.number}"),
+        ("new_order_alert", context.alert_email, f"/console/orders/{order.number}"),
+    ):
+        if recipient:
+            queue_mail(
+                session,
+                template=template,
+                recipient=recipient,
+                company_id=order.company_id if template == "order_confirmation" else None,
+                context={**values, "url": url},
+                link_id=None,
+                now=now,
+            )

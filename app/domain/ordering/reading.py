@@ -1,0 +1,227 @@
+"""What carts, checkout and placing read together: product facts, tax, prices and free units."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import and_, func, literal, select, union_all
+from sqlalchemy.orm import Session, aliased
+
+from app.core.tenancy import all_companies
+from app.domain.catalogue.buyers import Buyer
+from app.domain.catalogue.models import Category, Product, TaxRate
+from app.domain.catalogue.prices import OrderDiscount, Terms
+from app.domain.catalogue.quantities import QuantityRule
+from app.domain.catalogue.visibility import visible
+from app.domain.inventory.models import ExpectedReceipt
+from app.domain.inventory.rules import promise_date
+from app.domain.ordering.judging import Judged, LinePrice, ProductFacts, judge
+from app.domain.ordering.models import CartLine, Order, OrderLine
+from app.domain.ordering.rules import Totals, order_totals
+from app.domain.ordering.states import CANCELLABLE
+
+_Successor = aliased(Product)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A line as asked for: its id where it has one, product and quantity, and the product's tax."""
+
+    line_id: int
+    product: ProductFacts
+    quantity: int
+    tax_code: str
+    tax_rate_bps: int
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedLine:
+    """A wanted line with its verdict and price."""
+
+    line_id: int
+    product: ProductFacts
+    quantity: int
+    available: int
+    judged: Judged
+    tax_code: str
+    tax_rate_bps: int
+
+    @property
+    def sku(self) -> str:
+        return self.product.sku
+
+    @property
+    def verdict(self) -> Any:
+        return self.judged.verdict
+
+    @property
+    def unit_price(self) -> Decimal | None:
+        return self.judged.price.unit_price if self.judged.price else None
+
+    def line_price(self) -> LinePrice:
+        """The price as an order line keeps it. :raises ValueError: the line has none."""
+        price = self.judged.price
+        if price is None:
+            raise ValueError(f"{self.sku} has no price")
+        return LinePrice(
+            unit_price=price.unit_price,
+            agreement_id=price.ladder.agreement.id,
+            step=price.step.min_quantity,
+            reason=price.ladder.agreement.number,
+            tax_code=self.tax_code,
+            tax_rate_bps=self.tax_rate_bps,
+        )
+
+
+def _facts(buyer: Buyer, on: date) -> Any:
+    return (
+        select(
+            Product.id,
+            Product.sku,
+            Product.name,
+            Product.kind,
+            Product.life_cycle,
+            Product.is_backorderable,
+            Product.min_quantity,
+            Product.multiple,
+            Product.max_quantity,
+            Product.tax_class,
+            Product.unit,
+            Product.summary,
+            Category.slug,
+            _Successor.sku.label("successor_sku"),
+            visible(buyer, on).label("is_visible"),
+            TaxRate.code.label("tax_code"),
+            TaxRate.rate_bps.label("tax_rate_bps"),
+        )
+        .join(Category, Category.id == Product.category_id)
+        .outerjoin(_Successor, _Successor.id == Product.successor_id)
+        .outerjoin(
+            TaxRate, and_(TaxRate.company_id == buyer.company_id, TaxRate.tax_class == Product.tax_class)
+        )
+    )
+
+
+def _wanted(row: Any, *, line_id: int, quantity: int) -> Wanted:
+    product = ProductFacts(
+        id=row.id,
+        sku=row.sku,
+        name=row.name,
+        kind=row.kind,
+        life_cycle=row.life_cycle,
+        is_backorderable=row.is_backorderable,
+        rule=QuantityRule(row.min_quantity, row.multiple, row.max_quantity),
+        tax_class=row.tax_class,
+        unit=row.unit,
+        summary=row.summary,
+        category_slug=row.slug,
+        successor_sku=row.successor_sku,
+        is_visible=bool(row.is_visible),
+    )
+    return Wanted(line_id, product, quantity, row.tax_code or "", row.tax_rate_bps or 0)
+
+
+def cart_lines(session: Session, buyer: Buyer, cart_id: int, *, on: date) -> list[Wanted]:
+    """The lines of a cart in their order, in one statement."""
+    statement = (
+        _facts(buyer, on)
+        .add_columns(CartLine.id.label("line_id"), CartLine.quantity)
+        .join(CartLine, CartLine.product_id == Product.id)
+        .where(CartLine.cart_id == cart_id)
+        .order_by(CartLine.position, CartLine.id)
+    )
+    return [_wanted(row, line_id=row.line_id, quantity=row.quantity) for row in session.execute(statement)]
+
+
+def products_wanted(
+    session: Session, buyer: Buyer, quantities: dict[int, int], *, on: date
+) -> dict[int, Wanted]:
+    """Products by id with the quantities asked for, in one statement; `line_id` is the product's id."""
+    rows = session.execute(_facts(buyer, on).where(Product.id.in_(quantities)))
+    return {row.id: _wanted(row, line_id=row.id, quantity=quantities[row.id]) for row in rows}
+
+
+def judge_lines(lines: Sequence[Wanted], terms: Terms, available: dict[int, int]) -> list[JudgedLine]:
+    """Judge every line against the buyer's terms and the free units by product."""
+    return [
+        JudgedLine(
+            line_id=line.line_id,
+            product=line.product,
+            quantity=line.quantity,
+            available=available.get(line.product.id, 0),
+            judged=judge(
+                line.product,
+                terms.ladders.get(line.product.id, ()),
+                quantity=line.quantity,
+                available=available.get(line.product.id, 0),
+            ),
+            tax_code=line.tax_code,
+            tax_rate_bps=line.tax_rate_bps,
+        )
+        for line in lines
+    ]
+
+
+def totals_of(lines: Sequence[JudgedLine], discount: OrderDiscount | None, currency: str) -> Totals:
+    """Sums of the lines that have a price."""
+    return order_totals(
+        [
+            (line.quantity, line.unit_price, line.tax_rate_bps)
+            for line in lines
+            if line.unit_price is not None
+        ],
+        currency=currency,
+        discount_bps=discount.bps if discount else 0,
+        discount_from=discount.from_amount if discount else Decimal(0),
+    )
+
+
+def promise_dates(
+    session: Session, missing: dict[int, int], *, on: date, ahead: dict[int, int] | None = None
+) -> dict[int, date | None]:
+    """The day each product's missing units are promised for, behind everybody who waits already.
+
+    `ahead` replaces the waiting units by product (for a line in the middle of the queue). One statement.
+    """
+    if not missing:
+        return {}
+    receipts: dict[int, list[tuple[date, int]]] = {}
+    waiting: dict[int, int] = {}
+    with all_companies(session, reason="promised dates count every company's backorders"):
+        for product_id, due_on, units in session.execute(_queue(missing)):
+            if due_on is None:
+                waiting[product_id] = int(units)
+            else:
+                receipts.setdefault(product_id, []).append((max(due_on, on), int(units)))
+    waiting |= ahead or {}
+    return {
+        product_id: promise_date(
+            units, waiting=waiting.get(product_id, 0), receipts=sorted(receipts.get(product_id, []))
+        )
+        for product_id, units in missing.items()
+    }
+
+
+def _queue(product_ids: Collection[int]) -> Any:
+    to_come = select(
+        ExpectedReceipt.product_id,
+        ExpectedReceipt.due_on.label("due_on"),
+        (ExpectedReceipt.quantity - ExpectedReceipt.received).label("units"),
+    ).where(
+        ExpectedReceipt.product_id.in_(product_ids),
+        ExpectedReceipt.is_open,
+        ExpectedReceipt.quantity > ExpectedReceipt.received,
+    )
+    waiting = (
+        select(
+            OrderLine.product_id, literal(None, ExpectedReceipt.due_on.type), func.sum(OrderLine.backordered)
+        )
+        .join(Order, Order.id == OrderLine.order_id)
+        .where(OrderLine.product_id.in_(product_ids), OrderLine.backordered > 0, Order.state.in_(CANCELLABLE))
+        .group_by(OrderLine.product_id)
+    )
+    return union_all(to_come, waiting)
