@@ -47,6 +47,11 @@ def money_text(value: Any, currency: str | None = None) -> str:
     return str(format_decimal(amount, format=pattern, locale="en"))
 
 
+def is_amount(value: Any) -> bool:
+    """Whether a total is worth a line: not nothing, and not zero however it is written."""
+    return any(digit in str(value or "") for digit in "123456789")
+
+
 def absolute_url(path: str) -> str:
     """The address of one of our pages for a reader outside."""
     base: str = current_app.config["BASE_URL"]
@@ -62,6 +67,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["money"] = money_text
+    environment.tests["amount"] = is_amount
     environment.globals.update(_=_, absolute_url=absolute_url, link=LINK_PLACEHOLDER)
     return environment
 

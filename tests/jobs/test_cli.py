@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from app.core.web.extensions import db
 from app.jobs.execution import in_transaction, sessions_of
 from app.jobs.worker import Pace, Worker
 from tests.factories.accounts import read
+from tests.jobs.brokers import forget_on_redis
 from tools.children import follow_parent
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -80,8 +82,9 @@ def test_with_celery_one_command_publishes_and_works(
     if not broker:
         pytest.skip("TEST_REDIS_URL is not set; `make test` sets it where Redis answers")
     add(app, message_id="m-1")
+    queue = f"test-{uuid.uuid4().hex}"
     process = start(
-        tmp_path, database_url, "work", JOBS="celery", CELERY_BROKER_URL=broker, CELERY_QUEUE="test-cli"
+        tmp_path, database_url, "work", JOBS="celery", CELERY_BROKER_URL=broker, CELERY_QUEUE=queue
     )
     try:
         wait_for(session, states_of("m-1"), ["done"])
@@ -91,6 +94,7 @@ def test_with_celery_one_command_publishes_and_works(
     finally:
         process.kill()
         process.communicate()
+        forget_on_redis(broker, queue)
     wait_for(session, select(func.count()).select_from(WorkerBeat), [0])
 
 

@@ -24,6 +24,7 @@ from app.core.audit import AuditEntry
 from app.core.database import writing
 from app.core.outbox import Job, enqueue
 from app.core.tenancy import TenantSession, all_companies
+from tests.jobs.brokers import forget_on_rabbitmq, forget_on_redis
 from tools.children import follow_parent
 
 SOAK = os.environ.get("SOAK") == "1"
@@ -174,19 +175,8 @@ def broker_url(request: pytest.FixtureRequest, environment: dict[str, str]) -> I
         pytest.skip(f"{name} is not set; `make test` sets it where {request.param} answers")
     queue = environment["KILL_QUEUE"]
     yield url
-    if request.param == "redis":
-        import redis
-
-        with redis.Redis.from_url(url) as client:
-            for key in client.scan_iter(f"{queue}*", count=1000):
-                client.delete(key)
-    else:
-        from kombu import Connection
-
-        with Connection(url) as connection:
-            channel = connection.channel()
-            channel.queue_delete(queue)
-            channel.exchange_delete(queue)
+    forget = forget_on_redis if request.param == "redis" else forget_on_rabbitmq
+    forget(url, queue)
 
 
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)

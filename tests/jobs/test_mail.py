@@ -96,6 +96,9 @@ def test_a_confirmation_shows_lines_totals_and_the_way_to_the_order(in_app: Flas
     assert "3 x Memory <16 GB> (MEM-1), 1,299.50 each: 3,898.50 USD" in text
     assert "1 x Cable (CBL-2), 0.0335 each: 0.03 USD" in text
     assert "Total: 3,898.53 USD" in text
+    assert "Discount" not in text + html
+    with_discount = render("order_confirmation", {**ORDER, "discount": "38.98"}, vendor_name="Larkspur")
+    assert "Discount: -38.98 USD" in with_discount[1]
     address = in_app.config["BASE_URL"] + "/orders/SO-26-000001"
     assert f"See the order: {address}" in text
     assert f'href="{address}"' in html
