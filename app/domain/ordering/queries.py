@@ -197,8 +197,11 @@ def _with_units(session: Session, rows: Sequence[Any]) -> list[OrderRow]:
         .where(OrderLine.order_id.in_([row.id for row in rows]))
         .group_by(OrderLine.order_id)
     )
-    units = {order_id: ([int(count) for count in counts], promised) for order_id, *counts, promised in sums}
-    return [OrderRow(*row[:11], *units[row.id][0], units[row.id][1]) for row in rows]
+    units: dict[int, Sequence[Any]] = {order_id: counts for order_id, *counts in sums}
+    return [
+        OrderRow(*row[:11], *(int(count) for count in units[row.id][:5]), promised_on=units[row.id][5])
+        for row in rows
+    ]
 
 
 def find_order_id(session: Session, number: str) -> int | None:
