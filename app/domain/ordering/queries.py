@@ -198,10 +198,20 @@ def _with_units(session: Session, rows: Sequence[Any]) -> list[OrderRow]:
         .group_by(OrderLine.order_id)
     )
     units: dict[int, Sequence[Any]] = {order_id: counts for order_id, *counts in sums}
-    return [
-        OrderRow(*row[:11], *(int(count) for count in units[row.id][:5]), promised_on=units[row.id][5])
-        for row in rows
-    ]
+    return [_with_counts(OrderRow(*row[:11]), units[row.id]) for row in rows]
+
+
+def _with_counts(row: OrderRow, counts: Sequence[Any]) -> OrderRow:
+    ordered, allocated, backordered, cancelled, shipped, promised_on = counts
+    return replace(
+        row,
+        ordered=int(ordered),
+        allocated=int(allocated),
+        backordered=int(backordered),
+        cancelled=int(cancelled),
+        shipped=int(shipped),
+        promised_on=promised_on,
+    )
 
 
 def find_order_id(session: Session, number: str) -> int | None:
