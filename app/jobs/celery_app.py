@@ -136,8 +136,8 @@ def _connect_signals(app: Flask, sessions: Sessions) -> None:
 def __getattr__(name: str) -> Any:
     """`celery -A app.jobs.celery_app` finds `celery` here; others import without making an application."""
     if name in ("celery", "app"):
-        from app import create_app
+        from wsgi import app
 
-        globals()["celery"] = globals()["app"] = make_celery(create_app())
+        globals()["celery"] = globals()["app"] = make_celery(app)
         return globals()["celery"]
     raise AttributeError(name)
