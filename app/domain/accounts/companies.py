@@ -58,6 +58,41 @@ def _free_number(session: Session) -> str:
             return number
 
 
+def _checked_number(session: Session, number: str | None) -> str:
+    plain = one_line(number or "", field="number", maximum=40, required=False) or _free_number(session)
+    if session.execute(select(Company.id).where(Company.number == plain)).first():
+        raise Conflict(_("Another company has this number."), field="number")
+    return plain
+
+
+def _clean_tax_id(tax_id: str | None) -> str | None:
+    return one_line(tax_id or "", field="tax_id", maximum=40, required=False) or None
+
+
+def _record(
+    session: Session,
+    actor: Actor,
+    action: str,
+    kind: str,
+    row: Company | Branch | EndCustomer,
+    now: datetime,
+    *,
+    before: dict[str, Any] | None = None,
+    after: dict[str, Any] | None = None,
+) -> None:
+    audit.record(
+        session,
+        actor,
+        action,
+        subject_type=kind,
+        subject_id=row.id,
+        company_id=row.id if isinstance(row, Company) else row.company_id,
+        now=now,
+        before=before,
+        after=after,
+    )
+
+
 def _clean_tier(tier: str | None) -> str | None:
     plain = one_line(tier or "", field="tier", maximum=40, required=False).lower()
     return plain or None
@@ -84,30 +119,19 @@ def create_company(
     :raises InvalidInput: naming the field. :raises Conflict: the number is another company's.
     """
     plain = one_line(name, field="name", maximum=200)
-    number = one_line(number or "", field="number", maximum=40, required=False) or _free_number(session)
-    if session.execute(select(Company.id).where(Company.number == number)).first():
-        raise Conflict(_("Another company has this number."), field="number")
     company = Company(
         name=plain,
         name_key=plain.lower(),
-        number=number,
+        number=_checked_number(session, number),
         currency=known_currency(currency),
         tier=_clean_tier(tier),
-        tax_id=one_line(tax_id or "", field="tax_id", maximum=40, required=False) or None,
+        tax_id=_clean_tax_id(tax_id),
         created_at=now,
     )
     session.add(company)
     session.flush()
-    audit.record(
-        session,
-        actor,
-        "company.created",
-        subject_type="company",
-        subject_id=company.id,
-        company_id=company.id,
-        now=now,
-        after={"name": plain, "number": number, "currency": company.currency, "tier": company.tier},
-    )
+    values = {name: getattr(company, name) for name in ("name", "number", "currency", "tier")}
+    _record(session, actor, "company.created", "company", company, now, after=values)
     _add_branch(session, actor, company_id=company.id, branch=branch, now=now)
     if first_user is not None:
         add_person(
@@ -141,20 +165,10 @@ def update_company(
             "name": plain,
             "name_key": plain.lower(),
             "tier": _clean_tier(tier),
-            "tax_id": one_line(tax_id or "", field="tax_id", maximum=40, required=False) or None,
+            "tax_id": _clean_tax_id(tax_id),
         },
     )
-    audit.record(
-        session,
-        actor,
-        "company.changed",
-        subject_type="company",
-        subject_id=company.id,
-        company_id=company.id,
-        now=now,
-        before=before,
-        after=after,
-    )
+    _record(session, actor, "company.changed", "company", company, now, before=before, after=after)
 
 
 @requires(Permission.COMPANY_MANAGE)
@@ -176,14 +190,13 @@ def set_company_active(
             .values(ended_at=now)
             .execution_options(synchronize_session=False)
         )
-    audit.record(
+    _record(
         session,
         actor,
         "company.reopened" if is_active else "company.closed",
-        subject_type="company",
-        subject_id=company.id,
-        company_id=company.id,
-        now=now,
+        "company",
+        company,
+        now,
         before={"is_active": not is_active},
         after={"is_active": is_active},
     )
@@ -209,16 +222,7 @@ def _add_branch(
     row = Branch(company_id=company_id, **values)
     session.add(row)
     session.flush()
-    audit.record(
-        session,
-        actor,
-        "branch.created",
-        subject_type="branch",
-        subject_id=row.id,
-        company_id=company_id,
-        now=now,
-        after=values,
-    )
+    _record(session, actor, "branch.created", "branch", row, now, after=values)
     return row
 
 
@@ -242,17 +246,7 @@ def update_branch(
     values = _branch_values(actor, branch)
     _bump(session, row, version)
     before, after = _changes(row, values)
-    audit.record(
-        session,
-        actor,
-        "branch.changed",
-        subject_type="branch",
-        subject_id=row.id,
-        company_id=row.company_id,
-        now=now,
-        before=before,
-        after=after,
-    )
+    _record(session, actor, "branch.changed", "branch", row, now, before=before, after=after)
 
 
 @requires(Permission.ACCOUNT_USE)
@@ -278,14 +272,13 @@ def set_branch_active(
     if not is_active and not session.execute(others).scalar_one():
         raise Conflict(_("A company needs one open branch. Add another one first."))
     row.is_active = is_active
-    audit.record(
+    _record(
         session,
         actor,
         "branch.reopened" if is_active else "branch.closed",
-        subject_type="branch",
-        subject_id=row.id,
-        company_id=row.company_id,
-        now=now,
+        "branch",
+        row,
+        now,
         before={"is_active": not is_active},
         after={"is_active": is_active},
     )
@@ -319,16 +312,7 @@ def create_end_customer(
     row = EndCustomer(company_id=company_id, **values)
     session.add(row)
     session.flush()
-    audit.record(
-        session,
-        actor,
-        "end_customer.created",
-        subject_type="end_customer",
-        subject_id=row.id,
-        company_id=company_id,
-        now=now,
-        after=values,
-    )
+    _record(session, actor, "end_customer.created", "end_customer", row, now, after=values)
     return row
 
 
@@ -357,14 +341,4 @@ def update_end_customer(
             "is_active": is_active,
         },
     )
-    audit.record(
-        session,
-        actor,
-        "end_customer.changed",
-        subject_type="end_customer",
-        subject_id=row.id,
-        company_id=row.company_id,
-        now=now,
-        before=before,
-        after=after,
-    )
+    _record(session, actor, "end_customer.changed", "end_customer", row, now, before=before, after=after)

@@ -122,6 +122,20 @@ def _send_invitation(session: Session, user: User, *, company_id: int | None, no
     _mail_person(session, user, company_id=company_id, template="invitation", link_id=link.id, now=now)
 
 
+def _known_or_new(session: Session, person: PersonData, now: datetime) -> User:
+    """The person of the address; a new one where nobody has it. :raises Conflict: kept out."""
+    email = normal_email(person.email)
+    name = one_line(person.name, field="name", maximum=200)
+    user = session.execute(select(User).where(User.email == email)).scalar_one_or_none()
+    if user is not None and user.is_disabled:
+        raise Conflict(_("This address cannot be invited. Ask us, or use another one."), field="email")
+    if user is None:
+        user = User(email=email, name=name, created_at=now)
+        session.add(user)
+        session.flush()
+    return user
+
+
 def add_person(
     session: Session,
     actor: Actor,
@@ -138,15 +152,7 @@ def add_person(
 
     :raises AlreadyMember: the person has or had a role here.
     """
-    email = normal_email(person.email)
-    name = one_line(person.name, field="name", maximum=200)
-    user = session.execute(select(User).where(User.email == email)).scalar_one_or_none()
-    if user is not None and user.is_disabled:
-        raise Conflict(_("This address cannot be invited. Ask us, or use another one."), field="email")
-    if user is None:
-        user = User(email=email, name=name, created_at=now)
-        session.add(user)
-        session.flush()
+    user = _known_or_new(session, person, now)
     same = Membership.company_id.is_(None) if company_id is None else Membership.company_id == company_id
     if session.execute(select(Membership.id).where(Membership.user_id == user.id, same)).first():
         raise AlreadyMember()
@@ -167,7 +173,7 @@ def add_person(
         subject_id=membership.id,
         company_id=company_id,
         now=now,
-        after={"email": email, "role": role.value},
+        after={"email": user.email, "role": role.value},
     )
     _send_invitation(session, user, company_id=company_id, now=now)
     return membership

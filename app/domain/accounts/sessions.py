@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -120,6 +120,21 @@ def _sign_in_statement(token: str, extras: Mapping[str, Any]) -> Any:
     )
 
 
+def _actor_of(row: Any, role: Role, *, is_viewing: bool, request_id: str | None) -> Actor:
+    """The actor of a sign-in row; on a visit it holds what visitors hold, whatever the role."""
+    return Actor(
+        name=row.name,
+        permissions=VIEW_AS_PERMISSIONS if is_viewing else ROLE_PERMISSIONS[role],
+        user_id=row.user_id,
+        membership_id=row.membership_id,
+        role=role,
+        company_id=row.acting_company_id,
+        end_customer_id=row.end_customer_id,
+        real_user_id=row.user_id if is_viewing else None,
+        request_id=request_id,
+    )
+
+
 def find_signed_in(
     session: Session,
     token: str,
@@ -142,20 +157,9 @@ def find_signed_in(
     if now - row.last_seen_at >= lifetime.idle or now - row.created_at >= lifetime.absolute:
         return None
     is_viewing = row.view_as_company_id is not None
-    actor = Actor(
-        name=row.name,
-        permissions=VIEW_AS_PERMISSIONS if is_viewing else ROLE_PERMISSIONS[role],
-        user_id=row.user_id,
-        membership_id=row.membership_id,
-        role=role,
-        company_id=row.acting_company_id,
-        end_customer_id=row.end_customer_id,
-        real_user_id=row.user_id if is_viewing else None,
-        request_id=request_id,
-    )
     return SignedIn(
         session_id=row.id,
-        actor=actor,
+        actor=_actor_of(row, role, is_viewing=is_viewing, request_id=request_id),
         name=row.name,
         email=row.email,
         vendor_name=row.vendor_name or "Sellthru",
@@ -214,16 +218,17 @@ def begin_session(
     )
     session.add(row)
     session.flush()
-    audit.record(
-        session,
-        Actor(name=user.name, permissions=frozenset(), user_id=user.id, request_id=actor.request_id),
-        "session.begun",
-        subject_type="sign_in_session",
-        subject_id=row.id,
-        company_id=membership.company_id,
-        now=now,
-    )
+    person = replace(actor, name=user.name, permissions=frozenset(), user_id=user.id)
+    _record(session, person, "session.begun", row.id, now, company_id=membership.company_id)
     return token
+
+
+def _record(
+    session: Session, actor: Actor, action: str, session_id: int, now: datetime, **values: Any
+) -> None:
+    audit.record(
+        session, actor, action, subject_type="sign_in_session", subject_id=session_id, now=now, **values
+    )
 
 
 def _last_used(session: Session, user_id: int, memberships: Any) -> Any:
@@ -247,9 +252,7 @@ def end_session(session: Session, actor: Actor, *, session_id: int, now: datetim
         raise NotFound()
     if row.ended_at is None:
         row.ended_at = now
-        audit.record(
-            session, actor, "session.ended", subject_type="sign_in_session", subject_id=row.id, now=now
-        )
+        _record(session, actor, "session.ended", row.id, now)
 
 
 def end_sessions_of(session: Session, *, user_id: int, now: datetime, keep: int | None = None) -> int:
