@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
+from babel.dates import format_date
 from babel.numbers import format_decimal
 from flask import current_app
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateNotFound, select_autoescape
@@ -26,6 +27,7 @@ SUBJECT_LENGTH = 300
 _TEMPLATES = Path(__file__).resolve().parents[2] / "templates" / "email"
 _TEMPLATE_NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
 _ADDRESS = re.compile(r"[^@\s<>,;:\"()\\\x00-\x1f\x7f]{1,64}@[^@\s<>,;:\"()\\\x00-\x1f\x7f]{1,189}")
+_EMPTY_LINES = re.compile(r"\n{3,}")
 #: Control characters have no place in a mail; tabs and line ends stay in bodies.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u2028\u2029]")
 
@@ -45,6 +47,14 @@ def money_text(value: Any, currency: str | None = None) -> str:
         amount = round_to_currency(amount, currency)
     pattern = "#,##0." + "0" * places + "#" * max(0, 4 - places) if places else "#,##0.####"
     return str(format_decimal(amount, format=pattern, locale="en"))
+
+
+def day_text(value: str) -> str:
+    """`2026-12-01` as `1 Dec 2026`; other texts as they are."""
+    try:
+        return str(format_date(date.fromisoformat(value), format="d MMM y", locale="en"))
+    except ValueError:
+        return value
 
 
 def is_amount(value: Any) -> bool:
@@ -67,6 +77,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["money"] = money_text
+    environment.filters["day"] = day_text
     environment.tests["amount"] = is_amount
     environment.globals.update(_=_, absolute_url=absolute_url, link=LINK_PLACEHOLDER)
     return environment
@@ -110,7 +121,8 @@ def render(template: str, context: dict[str, Any], *, vendor_name: str) -> tuple
     except TemplateNotFound as error:
         raise Unworkable(f"There is no mail template named {error.name}.") from error
     subject = " ".join(parts[0].split())[:SUBJECT_LENGTH]
-    return subject, parts[1].strip() + "\n", parts[2].strip() + "\n"
+    text_body = _EMPTY_LINES.sub("\n\n", parts[1]).strip() + "\n"
+    return subject, text_body, parts[2].strip() + "\n"
 
 
 def checked_address(recipient: Any) -> str:

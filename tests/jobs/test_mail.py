@@ -47,7 +47,7 @@ CONTEXTS: dict[str, dict[str, Any]] = {
     "order_cancelled": {**ORDER, "reason": "no longer needed"},
     "price_request_alert": {**REQUEST, "note": "by Friday"},
     "price_request_answer": {
-        **REQUEST, "unit_price": "17.5", "currency": "EUR", "valid_until": "30 Nov 2026", "answer": "Hello"
+        **REQUEST, "unit_price": "17.5", "currency": "EUR", "valid_until": "2026-11-30", "answer": "Hello"
     },
 }  # fmt: skip
 
@@ -103,6 +103,12 @@ def test_a_confirmation_shows_lines_totals_and_the_way_to_the_order(in_app: Flas
     assert f"See the order: {address}" in text
     assert f'href="{address}"' in html
     assert "Memory &lt;16 GB&gt;" in html
+
+
+def test_an_answer_names_price_and_last_day(in_app: Flask) -> None:
+    text = render("price_request_answer", CONTEXTS["price_request_answer"], vendor_name="Larkspur")[1]
+
+    assert "Our price is 17.50 EUR each.\nIt is valid until 30 Nov 2026.\n" in text
 
 
 def test_an_answer_without_a_price_says_so(in_app: Flask) -> None:
