@@ -107,14 +107,21 @@ def list_products(
     sort = _sort_of(query, conditions)
     if sort == "price":
         return _by_price(session, buyer, conditions, query.cursor, on=on)
-    page = None
     if sort == "relevance" and not _is_name_cursor(query.cursor):
-        page = _by_relevance(session, buyer, conditions, query.cursor, on=on)
-    if page is None:
-        page = _by_columns(session, buyer, conditions, sort, query.cursor, on=on)
-    if _may_be_misspelt(conditions, page) and not query.cursor:
-        return _with_resembling(session, buyer, conditions, page, on=on)
-    return page
+        ranked = _ranked(session, buyer, conditions, query.cursor)
+        if ranked.items:
+            exact = [row.id for row in ranked.items]
+            guess = ranked.items[0].total < search.ENOUGH and not any(row.score == 0 for row in ranked.items)
+            guessed = _guessed(session, conditions, exact) if guess and not query.cursor else []
+            rows = _rows_with_guesses(session, buyer, exact, guessed, on=on)
+            return replace(ranked, items=rows, total=ranked.items[0].total + len(guessed))
+    page = _by_columns(session, buyer, conditions, sort, query.cursor, on=on)
+    if query.cursor or not _may_be_misspelt(conditions, page):
+        return page
+    exact = [row.id for row in page.items]
+    guessed = _guessed(session, conditions, exact)
+    rows = [*page.items, *_rows_with_guesses(session, buyer, [], guessed, on=on)]
+    return replace(page, items=rows, total=len(rows))
 
 
 def _sort_of(query: ProductQuery, conditions: Conditions) -> str:
@@ -135,17 +142,15 @@ def _count(session: Session, conditions: Conditions) -> int:
     return session.execute(select(func.count()).select_from(_hits(conditions).subquery())).scalar_one()
 
 
-def _by_relevance(
-    session: Session, buyer: Buyer | None, conditions: Conditions, cursor: str | None, *, on: date
-) -> Page[ProductRow] | None:
-    """The page, counted and ranked in one statement; None where there are no hits, or too many to rank.
+def _ranked(session: Session, buyer: Buyer | None, conditions: Conditions, cursor: str | None) -> Page[Any]:
+    """Ids of a page with score and total, counted and ranked in one statement.
 
-    More than a thousand hits are not worth ranking one by one.
+    Empty where there are no hits, or too many: beyond a thousand they are not worth ranking one by one.
     """
     hits = _hits(conditions).cte("hits")
     total = select(func.count()).select_from(hits).scalar_subquery()
     score = search.relevance(session, conditions.words, buyer)
-    page = paginate(
+    return paginate(
         session,
         select(Product.id, Product.name_key, score.label("score"), total.label("total"))
         .join(hits, hits.c.id == Product.id)
@@ -154,10 +159,6 @@ def _by_relevance(
         read_keys=lambda row: (row.score, row.name_key, row.id),
         cursor=_checked(cursor, (int, str, int)),
     )
-    if not page.items:
-        return None
-    rows = rows_for(session, buyer, [row.id for row in page.items], on=on)
-    return replace(page, items=rows, total=page.items[0].total)
 
 
 def _by_columns(
@@ -170,6 +171,8 @@ def _by_columns(
         "newest": (Product.created_at, datetime),
     }[sort]
     total = _count(session, conditions)
+    if not total:
+        return Page(items=[], total=0)
     descending = sort == "newest"
     page = paginate(
         session,
@@ -250,19 +253,21 @@ def find_successors(session: Session, ids: Collection[int]) -> dict[int, tuple[s
     return {row.id: (row.sku, row.name) for row in rows}
 
 
-def _with_resembling(
-    session: Session, buyer: Buyer | None, conditions: Conditions, page: Page[ProductRow], *, on: date
-) -> Page[ProductRow]:
-    """The page's hits, followed by products that resemble the words, up to one page in all."""
+def _guessed(session: Session, conditions: Conditions, exact: Sequence[int]) -> list[int]:
+    """Ids of products that resemble the words, to fill the page behind the exact hits."""
     others = conditions.all(but=["text"])
-    exact = [row.id for row in page.items]
     if exact:
         others.append(Product.id.not_in(exact))
-    ids = search.resembling_ids(
-        session, conditions.words, conditions=others, limit=search.ENOUGH - len(exact)
-    )
-    rows = [replace(row, approximate=True) for row in rows_for(session, buyer, ids, on=on)]
-    return replace(page, items=[*page.items, *rows], total=len(exact) + len(rows))
+    limit = search.ENOUGH - len(exact)
+    return search.resembling_ids(session, conditions.words, conditions=others, limit=limit)
+
+
+def _rows_with_guesses(
+    session: Session, buyer: Buyer | None, exact: Sequence[int], guessed: Sequence[int], *, on: date
+) -> list[ProductRow]:
+    marked = frozenset(guessed)
+    rows = rows_for(session, buyer, [*exact, *guessed], on=on)
+    return [replace(row, approximate=True) if row.id in marked else row for row in rows]
 
 
 def _by_price(

@@ -58,17 +58,20 @@ def _ranked(by_product: dict[int, Match]) -> list[Match]:
 
 
 def _matches(session: Session, buyer: Buyer | None, keys: list[str], on: date) -> Iterator[tuple[str, Match]]:
-    gtins = {form: key for key in keys for form in gtin_forms(key)}
-    asked: list[tuple[Any, Any, list[str], Callable[[str], str]]] = [
-        (Product.sku_key, literal("sku"), keys, str),
-        (Product.mpn_key, literal("mpn"), keys, str),
+    gtins: dict[str, list[str]] = {}
+    for key in keys:
+        for form in gtin_forms(key):
+            gtins.setdefault(form, []).append(key)
+    asked: list[tuple[Any, Any, list[str], Callable[[str], list[str]]]] = [
+        (Product.sku_key, literal("sku"), keys, _itself),
+        (Product.mpn_key, literal("mpn"), keys, _itself),
     ]
     if gtins:
         asked.append((Product.gtin, literal("gtin"), list(gtins), lambda form: gtins[form]))
-    asked.append((CrossReference.code_key, CrossReference.kind, keys, str))
+    asked.append((CrossReference.code_key, CrossReference.kind, keys, _itself))
     if buyer is not None and owner_of_numbers(buyer) is not None:
-        asked.append((CustomerPartNumber.code_key, literal("customer"), keys, str))
-    for column, source, values, key_of in asked:
+        asked.append((CustomerPartNumber.code_key, literal("customer"), keys, _itself))
+    for column, source, values, keys_of in asked:
         statement = select(column, Product.id, Product.sku, source).where(
             column.in_(values), visible(buyer, on)
         )
@@ -77,7 +80,12 @@ def _matches(session: Session, buyer: Buyer | None, keys: list[str], on: date) -
         if column.class_ is CustomerPartNumber and buyer is not None:
             statement = statement.where(CustomerPartNumber.company_id == buyer.company_id)
         for value, product_id, sku, kind in session.execute(statement):
-            yield key_of(value), Match(product_id, sku, _source(kind))
+            for key in keys_of(value):
+                yield key, Match(product_id, sku, _source(kind))
+
+
+def _itself(value: str) -> list[str]:
+    return [value]
 
 
 def _source(kind: str) -> str:
