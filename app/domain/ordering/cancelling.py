@@ -139,6 +139,7 @@ def take_out(
     *,
     reason: str,
     now: datetime,
+    recorded_at: datetime | None = None,
 ) -> list[tuple[OrderLine, int]]:
     """Cancel units of lines: waiting units first, then allocated ones, whose stock serves who waits.
 
@@ -172,7 +173,7 @@ def take_out(
         subject_type="order",
         subject_id=order.id,
         company_id=order.company_id,
-        now=now,
+        now=recorded_at or now,
         before={"open": {line.sku: line.allocated + line.backordered + count for line, count in cancelled}},
         after={"cancelled": {line.sku: count for line, count in cancelled}, "reason": reason},
     )

@@ -275,11 +275,12 @@ def insert_order(
     warehouses: Sequence[int],
     now: datetime,
     discount: OrderDiscount | None = None,
+    recorded_at: datetime | None = None,
 ) -> Order:
     """Write an order with its lines, allocations, history and audit row; the number is taken last.
 
     Every order is written here, a cart's and a replayed one. Lines are allocated in their order from
-    `free` units; the rest is backordered.
+    `free` units; the rest is backordered. `recorded_at` is the real time where `now` is history's.
     """
     demands = [
         Demand(position, line.product_id, line.quantity)
@@ -317,7 +318,7 @@ def insert_order(
                 amount=totals.discount,
             )
         )
-    _record(session, actor, order, released, now)
+    _record(session, actor, order, released, now, recorded_at or now)
     return order
 
 
@@ -406,7 +407,9 @@ def _insert_lines(
     return ids
 
 
-def _record(session: Session, actor: Actor, order: Order, released: bool, now: datetime) -> None:
+def _record(
+    session: Session, actor: Actor, order: Order, released: bool, now: datetime, recorded_at: datetime
+) -> None:
     moves: list[tuple[str, OrderState | None, OrderState]] = [("place", None, OrderState.CONFIRMED)]
     if released:
         moves.append(("release", OrderState.CONFIRMED, OrderState.RELEASED))
@@ -432,7 +435,7 @@ def _record(session: Session, actor: Actor, order: Order, released: bool, now: d
         subject_type="order",
         subject_id=order.id,
         company_id=order.company_id,
-        now=now,
+        now=recorded_at,
         after={"number": order.number, "total": str(order.total), "currency": order.currency},
     )
 
