@@ -20,9 +20,8 @@ from app.domain.catalogue.visibility import visible
 from app.domain.inventory.models import ExpectedReceipt
 from app.domain.inventory.rules import promise_date
 from app.domain.ordering.judging import Judged, LinePrice, ProductFacts, judge
-from app.domain.ordering.models import CartLine, Order, OrderLine
+from app.domain.ordering.models import CartLine, OrderLine
 from app.domain.ordering.rules import Totals, order_totals
-from app.domain.ordering.states import CANCELLABLE
 
 _Successor = aliased(Product)
 
@@ -207,21 +206,25 @@ def promise_dates(
 
 
 def _queue(product_ids: Collection[int]) -> Any:
-    to_come = select(
-        ExpectedReceipt.product_id,
-        ExpectedReceipt.due_on.label("due_on"),
-        (ExpectedReceipt.quantity - ExpectedReceipt.received).label("units"),
-    ).where(
+    is_coming = and_(
         ExpectedReceipt.product_id.in_(product_ids),
         ExpectedReceipt.is_open,
         ExpectedReceipt.quantity > ExpectedReceipt.received,
     )
+    to_come = select(
+        ExpectedReceipt.product_id,
+        ExpectedReceipt.due_on.label("due_on"),
+        (ExpectedReceipt.quantity - ExpectedReceipt.received).label("units"),
+    ).where(is_coming)
+    # Who waits matters only where something is to come; a long queue without that is not summed up.
     waiting = (
         select(
             OrderLine.product_id, literal(None, ExpectedReceipt.due_on.type), func.sum(OrderLine.backordered)
         )
-        .join(Order, Order.id == OrderLine.order_id)
-        .where(OrderLine.product_id.in_(product_ids), OrderLine.backordered > 0, Order.state.in_(CANCELLABLE))
+        .where(
+            OrderLine.product_id.in_(select(ExpectedReceipt.product_id).where(is_coming)),
+            OrderLine.backordered > 0,
+        )
         .group_by(OrderLine.product_id)
     )
     return union_all(to_come, waiting)
