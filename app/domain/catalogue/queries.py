@@ -7,24 +7,23 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import and_, func, literal, null, or_, select, union_all
+from sqlalchemy import bindparam, case, literal, null, select, union_all
 from sqlalchemy.orm import Session
 
+from app.core.database import BigInt
 from app.core.errors import NotFound
-from app.core.pages import COUNT_LIMIT, Page, SortKey, paginate
 from app.core.texts import _
-from app.domain.accounts.models import Branch, Company
+from app.domain.catalogue.agreement_reads import get_agreement as get_agreement
+from app.domain.catalogue.agreement_reads import list_agreement_rows as list_agreement_rows
+from app.domain.catalogue.agreement_reads import list_agreements as list_agreements
 from app.domain.catalogue.buyers import Buyer
 from app.domain.catalogue.listing import find_successors
 from app.domain.catalogue.models import (
-    AgreementQuantityRule,
     Attribute,
     BundlePart,
     Category,
     CrossReference,
     CustomerPartNumber,
-    PriceAgreement,
-    PriceRow,
     Product,
     ProductAttribute,
     ProductMedia,
@@ -35,7 +34,7 @@ from app.domain.catalogue.numbers import code_key
 from app.domain.catalogue.prices import prices_for_buyer
 from app.domain.catalogue.pricing import Ladder, effective_rule
 from app.domain.catalogue.quantities import QuantityRule
-from app.domain.catalogue.search import contains, parse_query
+from app.domain.catalogue.search import owner_of_numbers
 from app.domain.catalogue.visibility import visible
 
 
@@ -169,7 +168,7 @@ def get_product_page(session: Session, buyer: Buyer | None, sku: str, *, on: dat
     ).one_or_none()
     if row is None:
         raise NotFound(_("There is no product by that number."))
-    facts = _facts(session, row.id, buyer.company_id if buyer else None)
+    facts = _facts(session, row.id, owner_of_numbers(buyer))
     ladders = tuple(prices_for_buyer(session, buyer, [row.id], on=on).get(row.id, ()))
     own_rule = QuantityRule(row.min_quantity, row.multiple, row.max_quantity)
     return ProductPage(
@@ -183,67 +182,73 @@ def get_product_page(session: Session, buyer: Buyer | None, sku: str, *, on: dat
         attributes=tuple((fact.a, fact.b, fact.c) for fact in facts.get("attribute", [])),
         images=tuple(Medium(fact.a, fact.b, fact.c) for fact in facts.get("image", [])),
         datasheets=tuple(Medium(fact.a, fact.b, fact.c) for fact in facts.get("datasheet", [])),
-        parts=tuple(Part(fact.a, fact.b, fact.n, fact.flag) for fact in facts.get("part", [])),
+        parts=tuple(
+            Part(fact.a, fact.b, fact.n, kind == "required")
+            for kind in ("required", "optional")
+            for fact in facts.get(kind, [])
+        ),
         references=tuple((fact.a, fact.b) for fact in facts.get("reference", [])),
         own_numbers=tuple(fact.a for fact in facts.get("own", [])),
     )
 
 
+_NO_TEXT, _NO_NUMBER = null(), literal(0)
+
+
+def _fact(
+    kind: Any, position: Any, a: Any, *, b: Any = _NO_TEXT, c: Any = _NO_TEXT, n: Any = _NO_NUMBER
+) -> Any:
+    return select(
+        kind.label("kind"), position.label("position"), a.label("a"), b.label("b"), c.label("c"), n.label("n")
+    )
+
+
+_PRODUCT_ID = bindparam("product_id", type_=BigInt)
+#: Everything that hangs on one product. Built once: a page is shown often.
+_FACTS = (
+    _fact(
+        literal("attribute"),
+        Attribute.position,
+        Attribute.name,
+        b=ProductAttribute.text_value,
+        c=Attribute.unit,
+    )
+    .join_from(ProductAttribute, Attribute, Attribute.id == ProductAttribute.attribute_id)
+    .where(ProductAttribute.product_id == _PRODUCT_ID),
+    _fact(
+        ProductMedia.kind,
+        ProductMedia.position,
+        ProductMedia.storage_key,
+        b=ProductMedia.filename,
+        c=ProductMedia.alt_text,
+    ).where(ProductMedia.product_id == _PRODUCT_ID),
+    _fact(literal("reference"), CrossReference.id, CrossReference.code, b=CrossReference.kind).where(
+        CrossReference.product_id == _PRODUCT_ID
+    ),
+    _fact(
+        case((BundlePart.is_required, "required"), else_="optional"),
+        BundlePart.position,
+        Product.sku,
+        b=Product.name,
+        n=BundlePart.quantity,
+    )
+    .join_from(BundlePart, Product, Product.id == BundlePart.part_id)
+    .where(BundlePart.bundle_id == _PRODUCT_ID),
+)
+_OWN_NUMBERS = _fact(literal("own"), CustomerPartNumber.id, CustomerPartNumber.code).where(
+    CustomerPartNumber.product_id == _PRODUCT_ID,
+    CustomerPartNumber.company_id == bindparam("company_id", type_=BigInt),
+)
+_SHARED_FACTS = union_all(*_FACTS)
+_ALL_FACTS = union_all(*_FACTS, _OWN_NUMBERS)
+
+
 def _facts(session: Session, product_id: int, company_id: int | None) -> dict[str, list[Any]]:
-    """Everything that hangs on one product, in one statement, by kind."""
-    no_text, no_number, no_flag = null(), literal(0), literal(False)
-
-    def fact(kind: Any, position: Any, a: Any, b: Any = no_text, c: Any = no_text) -> Any:
-        return select(
-            kind.label("kind"),
-            position.label("position"),
-            a.label("a"),
-            b.label("b"),
-            c.label("c"),
-            no_number.label("n"),
-            no_flag.label("flag"),
-        )
-
-    selects = [
-        fact(
-            literal("attribute"),
-            Attribute.position,
-            Attribute.name,
-            ProductAttribute.text_value,
-            Attribute.unit,
-        )
-        .join_from(ProductAttribute, Attribute, Attribute.id == ProductAttribute.attribute_id)
-        .where(ProductAttribute.product_id == product_id),
-        fact(
-            ProductMedia.kind,
-            ProductMedia.position,
-            ProductMedia.storage_key,
-            ProductMedia.filename,
-            ProductMedia.alt_text,
-        ).where(ProductMedia.product_id == product_id),
-        fact(literal("reference"), CrossReference.id, CrossReference.code, CrossReference.kind).where(
-            CrossReference.product_id == product_id
-        ),
-        select(
-            literal("part"),
-            BundlePart.position,
-            Product.sku,
-            Product.name,
-            no_text,
-            BundlePart.quantity,
-            BundlePart.is_required,
-        )
-        .join(Product, Product.id == BundlePart.part_id)
-        .where(BundlePart.bundle_id == product_id),
-    ]
-    if company_id is not None:
-        selects.append(
-            fact(literal("own"), CustomerPartNumber.id, CustomerPartNumber.code).where(
-                CustomerPartNumber.product_id == product_id, CustomerPartNumber.company_id == company_id
-            )
-        )
+    """Everything that hangs on one product, by kind and in order; own numbers where a company is given."""
+    statement = _SHARED_FACTS if company_id is None else _ALL_FACTS
+    values = {"product_id": product_id} | ({} if company_id is None else {"company_id": company_id})
     found: dict[str, list[Any]] = {}
-    for row in session.execute(union_all(*selects)):
+    for row in session.execute(statement, values):
         found.setdefault(row.kind, []).append(row)
     for rows in found.values():
         rows.sort(key=lambda row: (row.position, row.a))
@@ -256,103 +261,6 @@ def get_product(session: Session, product_id: int) -> Product:
     if product is None:
         raise NotFound(_("There is no product by that number."))
     return product
-
-
-def list_agreements(
-    session: Session,
-    *,
-    text: str = "",
-    level: str | None = None,
-    company_id: int | None = None,
-    cursor: str | None = None,
-) -> Page[Any]:
-    """Agreements, newest first: the model's columns with company_name and branch_name."""
-    statement: Any = (
-        select(
-            PriceAgreement.id,
-            PriceAgreement.number,
-            PriceAgreement.name,
-            PriceAgreement.level,
-            PriceAgreement.tier,
-            PriceAgreement.company_id,
-            PriceAgreement.branch_id,
-            PriceAgreement.currency,
-            PriceAgreement.starts_on,
-            PriceAgreement.ends_on,
-            PriceAgreement.is_active,
-            Company.name.label("company_name"),
-            Branch.name.label("branch_name"),
-        )
-        .outerjoin(Company, Company.id == PriceAgreement.company_id)
-        .outerjoin(Branch, Branch.id == PriceAgreement.branch_id)
-    )
-    for term in parse_query(text).terms:
-        statement = statement.where(
-            or_(
-                *(
-                    contains(session, func.lower(column), term)
-                    for column in (PriceAgreement.number, PriceAgreement.name, Company.name_key)
-                )
-            )
-        )
-    if level:
-        statement = statement.where(PriceAgreement.level == level)
-    if company_id is not None:
-        statement = statement.where(PriceAgreement.company_id == company_id)
-    some = statement.limit(COUNT_LIMIT + 1).subquery()
-    return paginate(
-        session,
-        statement,
-        sort=[SortKey(PriceAgreement.id, descending=True)],
-        read_keys=lambda row: (row.id,),
-        cursor=cursor,
-        total=session.execute(select(func.count()).select_from(some)).scalar_one(),
-    )
-
-
-def get_agreement(session: Session, agreement_id: int) -> PriceAgreement:
-    """:raises NotFound: no such agreement."""
-    agreement = session.get(PriceAgreement, agreement_id)
-    if agreement is None:
-        raise NotFound(_("There is no such price agreement."))
-    return agreement
-
-
-def list_agreement_rows(
-    session: Session, agreement_id: int, *, text: str = "", cursor: str | None = None
-) -> Page[Any]:
-    """The agreement's price steps by SKU and quantity, with the quantity rule's columns where it has one."""
-    statement: Any = (
-        select(
-            PriceRow.product_id,
-            Product.sku,
-            Product.sku_key,
-            Product.name,
-            PriceRow.min_quantity,
-            PriceRow.unit_price,
-            AgreementQuantityRule.min_quantity.label("rule_minimum"),
-            AgreementQuantityRule.multiple.label("rule_multiple"),
-            AgreementQuantityRule.max_quantity.label("rule_maximum"),
-        )
-        .join(Product, Product.id == PriceRow.product_id)
-        .outerjoin(
-            AgreementQuantityRule,
-            and_(
-                AgreementQuantityRule.agreement_id == PriceRow.agreement_id,
-                AgreementQuantityRule.product_id == PriceRow.product_id,
-            ),
-        )
-        .where(PriceRow.agreement_id == agreement_id)
-    )
-    if code_key(text):
-        statement = statement.where(contains(session, Product.sku_key, code_key(text)))
-    return paginate(
-        session,
-        statement,
-        sort=[SortKey(Product.sku_key), SortKey(PriceRow.min_quantity)],
-        read_keys=lambda row: (row.sku_key, row.min_quantity),
-        cursor=cursor,
-    )
 
 
 def list_visibility(session: Session, company_id: int) -> Sequence[Any]:
