@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from flask import Blueprint, Flask
 
-from app.console import audit, companies, imports, jobs, mail, people
+from app.console import (
+    audit,
+    companies,
+    home,
+    imports,
+    jobs,
+    mail,
+    orders,
+    people,
+    requests,
+    search,
+    stock,
+)
 from app.console.navigation import NAVIGATION
 from app.core.web import shell
 
 console = Blueprint("console", __name__, url_prefix="/console")
-for area in (companies, imports, people, jobs, mail, audit):
+for area in (home, orders, requests, companies, imports, stock, search, people, jobs, mail, audit):
     console.register_blueprint(area.blueprint)
 
 

@@ -29,5 +29,5 @@ NAVIGATION = Navigation(
         NavSection(N_("House"), (PEOPLE, JOBS, MAIL, AUDIT)),
     ),
     tabs=(HOME, ORDERS, STOCK, COMPANIES),
-    search_endpoint="console.catalogue.index",
+    search_endpoint="console.search.index",
 )

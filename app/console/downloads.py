@@ -1,0 +1,43 @@
+"""Lists as files: CSV in pieces while it is read, XLSX by way of a temporary file."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, datetime
+from typing import Any, BinaryIO
+
+from flask import Response, stream_with_context
+
+from app.adapters.spreadsheets import csv_chunks, write_xlsx
+from app.core import clock
+
+_XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+_CHUNK = 64 * 1024
+
+
+def send_table(kind: str, name: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Response:
+    """The rows as a download named after `name` and the day; `kind` is csv or xlsx."""
+    texts = ([_text(cell) for cell in row] for row in rows)
+    if kind == "xlsx":
+        file = tempfile.TemporaryFile()  # noqa: SIM115 - the answer reads and closes it
+        write_xlsx(file, header, texts)
+        file.seek(0)
+        response = Response(_pieces(file), mimetype=_XLSX)
+    else:
+        response = Response(stream_with_context(csv_chunks(header, texts)), mimetype="text/csv")
+    filename = f"{name}-{clock.now():%Y-%m-%d}.{kind}"
+    response.headers["Content-Disposition"] = f'attachment; filename="{filename}"'
+    return response
+
+
+def _pieces(file: BinaryIO) -> Iterator[bytes]:
+    with file:
+        while piece := file.read(_CHUNK):
+            yield piece
+
+
+def _text(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="seconds")
+    return value.isoformat() if isinstance(value, date) else value

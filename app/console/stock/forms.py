@@ -1,0 +1,79 @@
+"""Forms of the stock pages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from flask_babel import lazy_gettext as lazy
+from flask_wtf import FlaskForm
+from wtforms import BooleanField, HiddenField, RadioField
+
+from app.console.fields import ChoiceField, DayField, whole_key
+from app.core.web.fields import TextField, WholeNumberField
+
+COUNT, RECEIVE, CORRECT = "count", "receive", "correct"
+
+
+class _WarehouseForm(FlaskForm):
+    warehouse = ChoiceField(lazy("Warehouse"), coerce=whole_key)
+
+    def offer(self, warehouses: Sequence[Any]) -> None:
+        """The warehouses to choose from; the first one is chosen until another is."""
+        self.warehouse.choices = [(one.id, one.name) for one in warehouses]
+        if self.warehouse.data is None and warehouses and not self.warehouse.raw_data:
+            self.warehouse.data = warehouses[0].id
+
+
+class ChangeForm(_WarehouseForm):
+    """A change of one product's stock on its own page."""
+
+    what = RadioField(
+        lazy("What happened?"),
+        choices=[
+            (COUNT, lazy("Counted")),
+            (RECEIVE, lazy("Received")),
+            (CORRECT, lazy("Lost or broken")),
+        ],
+        default=COUNT,
+    )
+    quantity = WholeNumberField(lazy("Units"))
+    reference = TextField(lazy("Reference or reason"), maximum=80, required=False)
+
+
+class CountForm(_WarehouseForm):
+    """One scan or typed code at a time; without a quantity the product is shown first."""
+
+    what = ChoiceField(
+        lazy("What do you do?"),
+        choices=[(COUNT, lazy("Count: this many lie here")), (RECEIVE, lazy("Receive: this many came in"))],
+        default=COUNT,
+    )
+    code = TextField(lazy("Product"), maximum=80)
+    quantity = WholeNumberField(lazy("Units"), required=False)
+
+
+class ExpectForm(_WarehouseForm):
+    """Units a supplier announced for a day."""
+
+    product = TextField(lazy("Product"), maximum=80)
+    quantity = WholeNumberField(lazy("Units"), minimum=1)
+    due_on = DayField(lazy("Due on"))
+    reference = TextField(lazy("Reference"), maximum=80, required=False)
+
+
+class ReceiveForm(FlaskForm):
+    """What arrived of an expected receipt."""
+
+    quantity = WholeNumberField(lazy("Units"), minimum=1)
+    reference = TextField(lazy("Reference"), maximum=80, required=False)
+
+
+class WarehouseForm(FlaskForm):
+    """A place that holds stock."""
+
+    code = TextField(lazy("Code"), maximum=20)
+    name = TextField(lazy("Name"), maximum=120)
+    position = WholeNumberField(lazy("Place in the order"), maximum=9999)
+    is_active = BooleanField(lazy("Used"))
+    version = HiddenField()
