@@ -12,6 +12,7 @@ import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -56,11 +57,19 @@ def schema(url: str) -> set[str]:
                 described = (column["name"], str(column["type"]), column["nullable"], column.get("default"))
                 lines.add(f"{table}: column {described}")
             for kind in ("indexes", "foreign_keys", "unique_constraints", "check_constraints"):
-                lines |= {f"{table}: {kind} {found}" for found in getattr(inspector, f"get_{kind}")(table)}
+                found = getattr(inspector, f"get_{kind}")(table)
+                lines |= {f"{table}: {kind} {_plain(one)}" for one in found}
             lines.add(f"{table}: primary key {inspector.get_pk_constraint(table)}")
     finally:
         engine.dispose()
     return lines
+
+
+def _plain(value: Any) -> Any:
+    """The same with SQL expressions, such as a partial index's condition, as text."""
+    if isinstance(value, dict):
+        return {key: _plain(part) for key, part in value.items()}
+    return str(value) if isinstance(value, sa.ClauseElement) else value
 
 
 def check(url: str, folder: str) -> None:
