@@ -8,6 +8,7 @@ from typing import Any
 from flask_babel import lazy_gettext as lazy
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, HiddenField, RadioField
+from wtforms.fields.choices import SelectChoice
 
 from app.console.fields import ChoiceField, DayField, whole_key
 from app.core.web.fields import TextField, WholeNumberField
@@ -20,7 +21,7 @@ class _WarehouseForm(FlaskForm):
 
     def offer(self, warehouses: Sequence[Any]) -> None:
         """The warehouses to choose from; the first one is chosen until another is."""
-        self.warehouse.choices = [(one.id, one.name) for one in warehouses]
+        self.warehouse.choices = [SelectChoice(one.id, one.name) for one in warehouses]
         if self.warehouse.data is None and warehouses and not self.warehouse.raw_data:
             self.warehouse.data = warehouses[0].id
 
@@ -31,9 +32,9 @@ class ChangeForm(_WarehouseForm):
     what = RadioField(
         lazy("What happened?"),
         choices=[
-            (COUNT, lazy("Counted")),
-            (RECEIVE, lazy("Received")),
-            (CORRECT, lazy("Lost or broken")),
+            SelectChoice(COUNT, lazy("Counted")),
+            SelectChoice(RECEIVE, lazy("Received")),
+            SelectChoice(CORRECT, lazy("Lost or broken")),
         ],
         default=COUNT,
     )
@@ -46,7 +47,10 @@ class CountForm(_WarehouseForm):
 
     what = ChoiceField(
         lazy("What do you do?"),
-        choices=[(COUNT, lazy("Count: this many lie here")), (RECEIVE, lazy("Receive: this many came in"))],
+        choices=[
+            SelectChoice(COUNT, lazy("Count: this many lie here")),
+            SelectChoice(RECEIVE, lazy("Receive: this many came in")),
+        ],
         default=COUNT,
     )
     code = TextField(lazy("Product"), maximum=80)
