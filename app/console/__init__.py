@@ -5,7 +5,9 @@ from __future__ import annotations
 from flask import Blueprint, Flask
 
 from app.console import (
+    agreements,
     audit,
+    catalogue,
     companies,
     home,
     imports,
@@ -21,7 +23,21 @@ from app.console.navigation import NAVIGATION
 from app.core.web import shell
 
 console = Blueprint("console", __name__, url_prefix="/console")
-for area in (home, orders, requests, companies, imports, stock, search, people, jobs, mail, audit):
+for area in (
+    home,
+    orders,
+    requests,
+    companies,
+    catalogue,
+    agreements,
+    imports,
+    stock,
+    search,
+    people,
+    jobs,
+    mail,
+    audit,
+):
     console.register_blueprint(area.blueprint)
 
 

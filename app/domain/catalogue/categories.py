@@ -152,7 +152,7 @@ def save_attribute(
     if data.data_type not in DATA_TYPES:
         raise InvalidInput(_("Choose text, number or yes/no."), field="data_type")
     unit = required_text(data.unit, field="unit", limit=20) if data.unit.strip() else None
-    attribute = _attribute(session, category_id, data.id)
+    attribute = get_attribute(session, category_id, data.id) if data.id is not None else None
     before = _attribute_values(attribute) if attribute is not None else None
     if attribute is None:
         attribute = _new_attribute(session, category_id, name)
@@ -177,9 +177,8 @@ def save_attribute(
     return attribute
 
 
-def _attribute(session: Session, category_id: int, attribute_id: int | None) -> Attribute | None:
-    if attribute_id is None:
-        return None
+def get_attribute(session: Session, category_id: int, attribute_id: int) -> Attribute:
+    """:raises NotFound: the category has no such attribute."""
     attribute = session.get(Attribute, attribute_id)
     if attribute is None or attribute.category_id != category_id:
         raise NotFound(_("The category has no such attribute."))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
+from decimal import Decimal
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.core.clock import business_date
 from app.domain.accounts.queries import find_vendor
-from app.domain.catalogue.models import PriceAgreement
+from app.domain.catalogue.models import PriceAgreement, PriceRow
 
 
 def find_list_agreement_id(session: Session, currency: str) -> int | None:
@@ -53,3 +55,18 @@ def _free_number(session: Session, number: str) -> str:
     while candidate in taken:
         candidate, suffix = f"{number}-{suffix}", suffix + 1
     return candidate
+
+
+def list_prices_of(session: Session, product_ids: Collection[int], currency: str) -> dict[int, Decimal]:
+    """The list price for one piece of each product that has one."""
+    agreement_id = find_list_agreement_id(session, currency)
+    if agreement_id is None or not product_ids:
+        return {}
+    rows = session.execute(
+        select(PriceRow.product_id, PriceRow.unit_price).where(
+            PriceRow.agreement_id == agreement_id,
+            PriceRow.min_quantity == 1,
+            PriceRow.product_id.in_(product_ids),
+        )
+    )
+    return {row.product_id: row.unit_price for row in rows}

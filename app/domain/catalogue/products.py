@@ -352,21 +352,3 @@ def summary_of(session: Session, product_id: int) -> str:
         .order_by(Attribute.position, Attribute.id)
     )
     return summarise((row[0], row[1], row[2]) for row in rows)
-
-
-@requires(Permission.CATALOGUE_MANAGE)
-def set_life_cycle(
-    session: Session, actor: Actor, *, product_id: int, version: int, life_cycle: str, now: datetime
-) -> None:
-    """Move a product to announced, active, last orders or ended.
-
-    :raises StaleEdit: it was changed since `version` was shown.
-    """
-    product = _locked(session, product_id, version)
-    if life_cycle not in LIFE_CYCLES:
-        raise InvalidInput(_("Choose a state of the life cycle from the list."), field="life_cycle")
-    before = {"life_cycle": product.life_cycle}
-    if before["life_cycle"] == life_cycle:
-        return
-    product.life_cycle, product.updated_at, product.version = life_cycle, now, product.version + 1
-    _record(session, actor, product, False, before, {"life_cycle": life_cycle}, now)
