@@ -11,6 +11,7 @@ from app.domain.ordering.carts import (
     restore_cart,
     save_checkout_draft,
     set_line_quantity,
+    use_cart,
 )
 from app.domain.ordering.placing import Checkout, place_order
 from app.domain.ordering.price_requests import (
@@ -53,5 +54,6 @@ __all__ = [
     "restore_cart",
     "save_checkout_draft",
     "set_line_quantity",
+    "use_cart",
     "withdraw_price_request",
 ]

@@ -68,6 +68,14 @@ def rename_cart(session: Session, actor: Actor, *, cart_id: int, name: str, now:
 
 
 @requires(Permission.CART_MANAGE)
+def use_cart(session: Session, actor: Actor, *, cart_id: int, now: datetime) -> Cart:
+    """Make an open cart the present one, which is the one changed last."""
+    cart = open_cart(session, cart_id)
+    cart.updated_at = now
+    return cart
+
+
+@requires(Permission.CART_MANAGE)
 def discard_cart(session: Session, actor: Actor, *, cart_id: int, now: datetime) -> Cart:
     """Put an open cart away; `restore_cart` brings it back as it was."""
     cart = open_cart(session, cart_id)

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import case, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.core.errors import NotFound
@@ -26,7 +26,7 @@ from app.domain.ordering.cart_view import (
     quantities_in_cart,
 )
 from app.domain.ordering.models import Order, OrderDiscount, OrderHold, OrderLine
-from app.domain.ordering.states import ORDER_MACHINE
+from app.domain.ordering.states import CANCELLABLE, ORDER_MACHINE
 
 __all__ = [
     "CartLineView",
@@ -64,6 +64,8 @@ class OrderFilters:
     placed_from: datetime | None = None
     placed_before: datetime | None = None
     sort: str = "newest"
+    #: Only orders that still have something to come.
+    is_open: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,8 @@ class OrderRow:
     backordered: int = 0
     cancelled: int = 0
     shipped: int = 0
+    #: Backordered units without a promised day.
+    undated: int = 0
     promised_on: date | None = None
 
     @property
@@ -138,6 +142,8 @@ def _filtered(filters: OrderFilters) -> Any:
     statement: Any = select(*_ROW)
     if filters.state:
         statement = statement.where(Order.state == filters.state)
+    if filters.is_open:
+        statement = statement.where(Order.state.in_(CANCELLABLE))
     if filters.branch_id is not None:
         statement = statement.where(Order.branch_id == filters.branch_id)
     if filters.placed_from:
@@ -192,6 +198,7 @@ def _with_units(session: Session, rows: Sequence[Any]) -> list[OrderRow]:
             func.sum(OrderLine.backordered),
             func.sum(OrderLine.cancelled),
             func.sum(OrderLine.shipped),
+            func.sum(case((OrderLine.promised_on.is_(None), OrderLine.backordered), else_=0)),
             func.max(OrderLine.promised_on),
         )
         .where(OrderLine.order_id.in_([row.id for row in rows]))
@@ -217,6 +224,11 @@ def _with_counts(row: OrderRow, counts: Sequence[Any]) -> OrderRow:
 def find_order_id(session: Session, number: str) -> int | None:
     """The order with this number."""
     return session.scalar(select(Order.id).where(Order.number == number.strip().upper()))
+
+
+def find_order_of_cart(session: Session, cart_id: int) -> str | None:
+    """The number of the order that a cart became."""
+    return session.scalar(select(Order.number).where(Order.cart_id == cart_id))
 
 
 def find_order_number(session: Session, text: str) -> str | None:

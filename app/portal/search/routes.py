@@ -1,0 +1,77 @@
+"""The search box of every page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, redirect, render_template, url_for
+
+from app.core.errors import InvalidInput
+from app.core.permissions import Permission
+from app.core.web.door import allow, current_actor
+from app.core.web.extensions import db
+from app.domain.catalogue import listing, lookup
+from app.domain.catalogue.filters import ProductQuery
+from app.domain.inventory.queries import stock_for
+from app.domain.ordering.queries import OrderFilters, find_order_number, list_orders, quantities_in_cart
+from app.portal import buying
+from app.portal.catalogue.addresses import given_text
+from app.portal.catalogue.cards import cards_of
+
+blueprint = Blueprint("search", __name__, url_prefix="/search")
+
+PRODUCTS_SHOWN, ORDERS_SHOWN = 12, 6
+
+
+@blueprint.get("")
+@allow(Permission.CATALOGUE_READ)
+def index() -> Any:
+    """An exact number's page, else what the words find."""
+    error, text = None, ""
+    try:
+        text = given_text("q")
+    except InvalidInput as refusal:
+        error = refusal
+    exact = _exact(text) if text else None
+    if exact:
+        return redirect(exact)
+    body = render_template(
+        "portal/search/index.html",
+        text=text,
+        error=error,
+        buyer=buying.current_buyer(),
+        may_buy=current_actor().may(Permission.CART_MANAGE),
+        sees_prices=current_actor().may(Permission.PRICE_READ),
+        **_found(text),
+    )
+    return (body, error.status) if error else body
+
+
+def _exact(text: str) -> str | None:
+    """Address of the one thing that goes by this number; the one product of several by its SKU."""
+    session = db.session()
+    if current_actor().may(Permission.ORDER_READ):
+        number = find_order_number(session, text)
+        if number is not None:
+            return url_for("portal.orders.show", number=number)
+    matches = lookup.look_up_codes(session, buying.current_buyer(), [text], on=buying.today())[text]
+    if matches and (len(matches) == 1 or matches[0].source == "sku"):
+        return url_for("portal.catalogue.product", sku=matches[0].sku)
+    return None
+
+
+def _found(text: str) -> dict[str, Any]:
+    session, buyer, on = db.session(), buying.current_buyer(), buying.today()
+    if not text:
+        return {"cards": [], "orders": [], "products": None}
+    products = listing.list_products(session, buyer, query=ProductQuery(text=text), on=on)
+    rows = products.items[:PRODUCTS_SHOWN]
+    stock = stock_for(session, [row.id for row in rows], on=on)
+    orders: list[Any] = []
+    if current_actor().may(Permission.ORDER_READ):
+        orders = list(list_orders(session, filters=OrderFilters(text=text), size=ORDERS_SHOWN).items)
+    return {
+        "cards": cards_of(rows, stock, quantities_in_cart(session, buying.cart_id())),
+        "products": products,
+        "orders": orders,
+    }
