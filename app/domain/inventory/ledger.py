@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from app.core.errors import Conflict
 from app.core.permissions import Actor
 from app.core.texts import _
+from app.domain.catalogue.models import Product
 from app.domain.inventory.models import Allocation, StockLevel, StockMovement, Warehouse
 from app.domain.inventory.rules import Take
 
@@ -28,13 +29,30 @@ class StockMoved(Conflict):
     code = "stock_moved"
 
 
+def lock_products(session: Session, product_ids: Collection[int]) -> None:
+    """Hold the stock and the queue of the products until the transaction ends.
+
+    Whoever places, cancels, counts or receives takes this lock first, in key order, and orders after it:
+    levels alone would not do, since a product's first level appears only with its first units.
+    """
+    if product_ids and session.get_bind().dialect.name == "postgresql":  # SQLite writes one at a time
+        session.execute(
+            select(Product.id)
+            .where(Product.id.in_(sorted(product_ids)))
+            .order_by(Product.id)
+            .with_for_update(key_share=True)
+        )
+
+
 def lock_free_units(
-    session: Session, product_ids: Collection[int]
+    session: Session, product_ids: Collection[int], *, are_locked: bool = False
 ) -> tuple[dict[tuple[int, int], int], list[int]]:
     """Free units by (product, warehouse), and the warehouses in the order they give.
 
-    The levels are locked in key order until the transaction ends (SQLite's transaction already is alone).
+    The products are locked first, unless the caller says that they are.
     """
+    if not are_locked:
+        lock_products(session, product_ids)
     rows = session.execute(
         select(
             StockLevel.product_id,
@@ -44,8 +62,6 @@ def lock_free_units(
         )
         .join(Warehouse, Warehouse.id == StockLevel.warehouse_id)
         .where(StockLevel.product_id.in_(sorted(product_ids)), Warehouse.is_active)
-        .order_by(StockLevel.product_id, StockLevel.warehouse_id)
-        .with_for_update(of=StockLevel)
     ).all()
     places = {(position, warehouse_id) for _product, warehouse_id, _free, position in rows}
     free = {(product_id, warehouse_id): units for product_id, warehouse_id, units, _position in rows}
@@ -131,6 +147,8 @@ def _existing(session: Session, line_ids: Collection[int]) -> set[tuple[int, int
 def give_back(session: Session, units_by_line: Mapping[int, int]) -> set[int]:
     """Give allocated units of lines back to stock, last warehouse first; returns the products concerned.
 
+    A line of a service holds no units of a warehouse and gives none back.
+
     :raises StockMoved: a line has fewer units allocated than are given back.
     """
     wanted = {line_id: units for line_id, units in units_by_line.items() if units}
@@ -140,11 +158,13 @@ def give_back(session: Session, units_by_line: Mapping[int, int]) -> set[int]:
         select(Allocation)
         .where(Allocation.order_line_id.in_(wanted))
         .order_by(Allocation.product_id, Allocation.warehouse_id.desc(), Allocation.id)
-        .with_for_update()
+        .execution_options(populate_existing=True)
     ).scalars()
     per_level: Counter[tuple[int, int]] = Counter()
     gone: list[int] = []
+    holding: set[int] = set()
     for row in rows:
+        holding.add(row.order_line_id)
         units = min(wanted[row.order_line_id], row.quantity)
         if not units:
             continue
@@ -154,7 +174,7 @@ def give_back(session: Session, units_by_line: Mapping[int, int]) -> set[int]:
             gone.append(row.id)
         else:
             row.quantity -= units
-    if any(wanted.values()):
+    if any(wanted[line_id] for line_id in holding):
         raise StockMoved(_("The order was changed meanwhile. Open it again and look at what is still open."))
     session.flush()
     if gone:
@@ -175,6 +195,7 @@ def move_stock(
     now: datetime,
 ) -> bool:
     """Add a movement and change the balance; False when fewer units would be left than are allocated."""
+    lock_products(session, [product_id])
     dialect = session.get_bind().dialect.name
     upsert = postgresql.insert if dialect == "postgresql" else sqlite.insert
     session.execute(
@@ -208,10 +229,10 @@ def move_stock(
 
 
 def lock_level(session: Session, *, product_id: int, warehouse_id: int) -> tuple[int, int]:
-    """On hand and allocated of one level, locked; zeros where there is none yet."""
+    """On hand and allocated of one level, its product locked; zeros where there is none yet."""
+    lock_products(session, [product_id])
     row = session.execute(
         select(StockLevel.on_hand, StockLevel.allocated)
         .where(StockLevel.product_id == product_id, StockLevel.warehouse_id == warehouse_id)
-        .with_for_update()
     ).one_or_none()
     return (row.on_hand, row.allocated) if row else (0, 0)

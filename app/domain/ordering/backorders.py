@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, case, select, update
 from sqlalchemy.orm import Session
 
 from app.core.errors import NotFound
@@ -46,11 +46,15 @@ def serve_backorders(session: Session, actor: Actor, product_ids: Collection[int
             .values(
                 allocated=table.c.allocated + bindparam("units"),
                 backordered=table.c.backordered - bindparam("units"),
+                promised_on=case(
+                    (table.c.backordered == bindparam("units"), None), else_=table.c.promised_on
+                ),
             ),
             [{"line": line_id, "units": units} for line_id, units in sorted(gained.items())],
         )
         _forget(session, gained)
         _release_ready(session, actor, {row.order_id for row in waiting if row.id in gained}, now=now)
+        session.flush()  # other companies' histories are written in this scope only
         return sum(gained.values())
 
 
@@ -62,7 +66,7 @@ def _forget(session: Session, line_ids: Collection[int]) -> None:
 
 
 def _waiting(session: Session, product_ids: Collection[int]) -> Sequence[Any]:
-    """Lines that wait for the products, oldest order first; their orders are locked in key order."""
+    """Lines that wait for the products, oldest order first."""
     if not product_ids:
         return []
     statement = (
@@ -74,7 +78,6 @@ def _waiting(session: Session, product_ids: Collection[int]) -> Sequence[Any]:
             Order.state.in_(CANCELLABLE),
         )
         .order_by(Order.placed_at, Order.id, OrderLine.position)
-        .with_for_update(of=OrderLine)
     )
     return session.execute(statement).all()
 
@@ -87,14 +90,33 @@ def _release_ready(session: Session, actor: Actor, order_ids: Collection[int], *
         select(Order)
         .where(Order.id.in_(order_ids), Order.state == OrderState.CONFIRMED.value, Order.id.not_in(held))
         .order_by(Order.id)
+        # Somebody may be releasing one of them by hand.
+        .with_for_update()
+        .execution_options(populate_existing=True)
     )
     for order in orders.all():
         move(session, ORDER_MACHINE, order, "release", actor=actor, now=now)
 
 
 def lock_order(session: Session, order_id: int) -> Order:
-    """The order, locked. :raises NotFound: none, or another company's."""
-    order = session.scalars(select(Order).where(Order.id == order_id).with_for_update()).first()
+    """The order, locked together with the stock and the queues of its products, those first.
+
+    :raises NotFound: none, or another company's.
+    """
+    products = session.scalars(
+        select(OrderLine.product_id).where(OrderLine.order_id == order_id).distinct()
+    ).all()
+    ledger.lock_products(session, products)
+    return _lock_header(session, order_id)
+
+
+def _lock_header(session: Session, order_id: int) -> Order:
+    order = session.scalars(
+        select(Order)
+        .where(Order.id == order_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).first()
     if order is None:
         raise NotFound()
     return order
@@ -107,7 +129,7 @@ def release_order(session: Session, actor: Actor, *, order_id: int, now: datetim
     :raises IllegalMove: it is not confirmed.
     :raises NotReleasable: an open hold, or nothing allocated yet.
     """
-    order = lock_order(session, order_id)
+    order = _lock_header(session, order_id)
     hold = session.scalar(
         select(OrderHold.reason)
         .where(OrderHold.order_id == order_id, OrderHold.cleared_at.is_(None))

@@ -20,6 +20,7 @@ from app.domain.inventory import ledger
 from app.domain.ordering.backorders import lock_order, serve_backorders
 from app.domain.ordering.errors import NotCancellable
 from app.domain.ordering.models import Order, OrderLine
+from app.domain.ordering.promises import renew_promises
 from app.domain.ordering.states import CANCELLABLE, ORDER_MACHINE, LineUnits, cancel_event
 
 REASON_LENGTH = 300
@@ -98,6 +99,7 @@ def _cancel(
     lines = _lines(session, order)
     units = _units_to_cancel(lines, wanted)
     cancelled = take_out(session, actor, order, lines, units, reason=reason, now=now)
+    renew_promises(session, {line.product_id for line, _count in cancelled}, now=now)
     if order.source == "portal":
         _queue_mail(session, order, cancelled, reason, now)
     return order

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from app.core import audit
 from app.core.clock import business_date
-from app.core.errors import InvalidInput, NotFound
+from app.core.errors import Conflict, InvalidInput, NotFound
 from app.core.permissions import Actor, Permission, requires
 from app.core.sequences import take_number
 from app.core.states import StateChange
@@ -22,6 +22,7 @@ from app.core.texts import _
 from app.domain.accounts.mails import queue_mail
 from app.domain.accounts.models import Branch, Company, EndCustomer, User, Vendor
 from app.domain.catalogue.buyers import Buyer
+from app.domain.catalogue.numbers import is_storable
 from app.domain.catalogue.prices import OrderDiscount, terms_for
 from app.domain.inventory import ledger
 from app.domain.inventory.rules import Demand, Take, allocate
@@ -114,10 +115,12 @@ def place_order(
     buyer = Buyer(
         context.company_id, checkout.branch_id, context.tier, context.currency, context.visibility_mode
     )
-    lines = cart_lines(session, buyer, cart_id, on=day)
+    lines = cart_lines(session, buyer, cart_id, on=day, locks_products=True)
     if not lines:
         raise CartEmpty(_("There is nothing in this cart yet."))
-    free, warehouses = ledger.lock_free_units(session, {line.product.id for line in lines})
+    free, warehouses = ledger.lock_free_units(
+        session, {line.product.id for line in lines}, are_locked=True
+    )
     terms = terms_for(session, buyer, [line.product.id for line in lines], on=day)
     judged = judge_lines(lines, terms, _by_product(free))
     totals = totals_of(judged, terms.discount, context.currency)
@@ -187,7 +190,19 @@ def _context(session: Session, actor: Actor, cart_id: int, checkout: Checkout) -
 ADDRESS = ("street", "postcode", "city", "region", "country")
 
 
+#: Longest entries of the checkout, in characters.
+LENGTHS = {"po_number": 80, "reference": 120, "notes": 2000}
+
+
 def _check_entries(checkout: Checkout, context: Any, day: date) -> None:
+    if not context.company_is_active:
+        raise Conflict(_("Your company's account is closed. Ask us to open it again."))
+    for field, most in LENGTHS.items():
+        text = getattr(checkout, field) or ""
+        if len(text) > most:
+            raise InvalidInput(_("Use at most %(count)s characters.", count=most), field=field)
+        if not is_storable(text):
+            raise InvalidInput(_("This text has a character that cannot be stored."), field=field)
     if context.branch_id is None or not context.branch_is_active:
         raise InvalidInput(_("This branch is closed or not yours. Choose another one."), field="branch_id")
     if checkout.end_customer_id is not None and not context.customer_is_active:

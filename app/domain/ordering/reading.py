@@ -124,16 +124,21 @@ def _wanted(row: Any, *, line_id: int, quantity: int) -> Wanted:
     return Wanted(line_id, product, quantity, row.tax_code or "", row.tax_rate_bps or 0)
 
 
-def cart_lines(session: Session, buyer: Buyer, cart_id: int, *, on: date) -> list[Wanted]:
-    """The lines of a cart in their order, in one statement."""
+def cart_lines(
+    session: Session, buyer: Buyer, cart_id: int, *, on: date, locks_products: bool = False
+) -> list[Wanted]:
+    """The lines of a cart in their order, in one statement; it locks their products as `ledger` does."""
     statement = (
         _facts(buyer, on)
-        .add_columns(CartLine.id.label("line_id"), CartLine.quantity)
+        .add_columns(CartLine.id.label("line_id"), CartLine.quantity, CartLine.position)
         .join(CartLine, CartLine.product_id == Product.id)
         .where(CartLine.cart_id == cart_id)
-        .order_by(CartLine.position, CartLine.id)
+        .order_by(Product.id)
     )
-    return [_wanted(row, line_id=row.line_id, quantity=row.quantity) for row in session.execute(statement)]
+    if locks_products:
+        statement = statement.with_for_update(of=Product, key_share=True)
+    rows = sorted(session.execute(statement), key=lambda row: (row.position, row.line_id))
+    return [_wanted(row, line_id=row.line_id, quantity=row.quantity) for row in rows]
 
 
 def products_wanted(

@@ -82,7 +82,10 @@ def parse_shown(text: str) -> dict[str, ShownLine]:
         for part in filter(None, text.split(";")):
             sku, _separator, rest = part.rpartition("=")
             quantity, _x, price = rest.partition("x")
-            found[sku] = ShownLine(int(quantity), Decimal(price))
+            unit_price = Decimal(price)
+            if not unit_price.is_finite():
+                raise ValueError(price)
+            found[sku] = ShownLine(int(quantity), unit_price)
     except (ValueError, InvalidOperation) as error:
         raise InvalidInput(_("The page is out of date. Reload it and place the order again.")) from error
     return found

@@ -90,6 +90,7 @@ def receive_stock(
     if not 1 <= quantity <= MAX_QUANTITY:
         raise InvalidInput(_("Enter units from 1 to %(most)s.", most=MAX_QUANTITY), field="quantity")
     if receipt_id is not None:
+        ledger.lock_products(session, [product_id])
         receipt = _open_receipt(session, receipt_id)
         if (receipt.product_id, receipt.warehouse_id) != (product_id, warehouse_id):
             raise Conflict(_("This receipt is of another product or warehouse."))
@@ -130,6 +131,7 @@ def expect_receipt(
         raise InvalidInput(
             _("That day has passed: receive what is there, or enter a later day."), field="due_on"
         )
+    ledger.lock_products(session, [product_id])
     receipt = ExpectedReceipt(
         product_id=product_id,
         warehouse_id=warehouse_id,
@@ -148,6 +150,10 @@ def expect_receipt(
 @requires(Permission.STOCK_MANAGE)
 def close_receipt(session: Session, actor: Actor, *, receipt_id: int, now: datetime) -> ExpectedReceipt:
     """What is left of a receipt will not come; it promises nothing any more."""
+    product_id = session.scalar(select(ExpectedReceipt.product_id).where(ExpectedReceipt.id == receipt_id))
+    if product_id is None:
+        raise NotFound()
+    ledger.lock_products(session, [product_id])
     receipt = _open_receipt(session, receipt_id)
     receipt.is_open = False
     session.flush()
