@@ -209,7 +209,7 @@ def _with_units(session: Session, rows: Sequence[Any]) -> list[OrderRow]:
 
 
 def _with_counts(row: OrderRow, counts: Sequence[Any]) -> OrderRow:
-    ordered, allocated, backordered, cancelled, shipped, promised_on = counts
+    ordered, allocated, backordered, cancelled, shipped, undated, promised_on = counts
     return replace(
         row,
         ordered=int(ordered),
@@ -217,6 +217,7 @@ def _with_counts(row: OrderRow, counts: Sequence[Any]) -> OrderRow:
         backordered=int(backordered),
         cancelled=int(cancelled),
         shipped=int(shipped),
+        undated=int(undated),
         promised_on=promised_on,
     )
 
