@@ -253,7 +253,12 @@ class Shop:
         return self.company.branches[0]
 
     def product(
-        self, price: str | None = "10.00", *, stock: int = 0, steps: Sequence[tuple[int, str]] = (), **values: Any
+        self,
+        price: str | None = "10.00",
+        *,
+        stock: int = 0,
+        steps: Sequence[tuple[int, str]] = (),
+        **values: Any,
     ) -> Product:
         """A product at a list price (None: on request) with units on hand."""
         product = make_product(self.session, **values)

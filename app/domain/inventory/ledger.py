@@ -232,7 +232,8 @@ def lock_level(session: Session, *, product_id: int, warehouse_id: int) -> tuple
     """On hand and allocated of one level, its product locked; zeros where there is none yet."""
     lock_products(session, [product_id])
     row = session.execute(
-        select(StockLevel.on_hand, StockLevel.allocated)
-        .where(StockLevel.product_id == product_id, StockLevel.warehouse_id == warehouse_id)
+        select(StockLevel.on_hand, StockLevel.allocated).where(
+            StockLevel.product_id == product_id, StockLevel.warehouse_id == warehouse_id
+        )
     ).one_or_none()
     return (row.on_hand, row.allocated) if row else (0, 0)

@@ -112,10 +112,7 @@ def lock_order(session: Session, order_id: int) -> Order:
 
 def _lock_header(session: Session, order_id: int) -> Order:
     order = session.scalars(
-        select(Order)
-        .where(Order.id == order_id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
+        select(Order).where(Order.id == order_id).with_for_update().execution_options(populate_existing=True)
     ).first()
     if order is None:
         raise NotFound()

@@ -118,9 +118,7 @@ def place_order(
     lines = cart_lines(session, buyer, cart_id, on=day, locks_products=True)
     if not lines:
         raise CartEmpty(_("There is nothing in this cart yet."))
-    free, warehouses = ledger.lock_free_units(
-        session, {line.product.id for line in lines}, are_locked=True
-    )
+    free, warehouses = ledger.lock_free_units(session, {line.product.id for line in lines}, are_locked=True)
     terms = terms_for(session, buyer, [line.product.id for line in lines], on=day)
     judged = judge_lines(lines, terms, _by_product(free))
     totals = totals_of(judged, terms.discount, context.currency)

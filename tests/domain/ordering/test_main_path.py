@@ -26,7 +26,7 @@ def test_a_cart_becomes_an_order_that_takes_stock_and_waits_for_the_rest(
     session: Session, shop: Shop
 ) -> None:
     drive = shop.product("10.00", stock=3, sku="SSD-1")
-    service = shop.product("40.00", sku="SVC-1", kind="service")
+    shop.product("40.00", sku="SVC-1", kind="service")
     make_tax_rate(session, shop.company, rate_bps=1000)
     make_receipt(session, drive, 10, date(2026, 12, 2))
     cart = shop.run(actions.add_to_cart, code="ssd-1", quantity="5")
