@@ -18,6 +18,8 @@ from app.core.texts import _
 DELIMITERS = (",", ";", "\t", "|")
 #: Characters of one cell.
 MAX_CELL = 32_767
+#: A file with more NUL bytes than that is no eight-bit text; a row with a stray one is refused alone.
+MOST_NULS = 0.05
 
 _SAMPLE = 64 * 1024
 _CHUNK = 1024 * 1024
@@ -156,7 +158,7 @@ def _encoding_of(path: Path, name: str, sample: bytes) -> str:
     for bom, encoding in _BOMS:
         if sample.startswith(bom):
             return encoding
-    if b"\x00" in sample:
+    if sample.count(0) > len(sample) * MOST_NULS:
         return _wide_encoding(name, sample)
     bad = _first_bad_utf8(path)
     if bad is None:
