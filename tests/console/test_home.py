@@ -6,9 +6,14 @@ from datetime import timedelta
 
 import pytest
 from flask import Flask
+from sqlalchemy import select
 
 from app.console.days import today
+from app.core import clock
+from app.core.imports.models import ImportRun
+from app.core.outbox import Job, enqueue
 from app.core.permissions import Role
+from app.domain.ordering.models import OrderHold
 from tests.console import stage
 
 VENDOR_ROLES = [
@@ -94,8 +99,6 @@ def test_the_oldest_order_is_the_first_to_release(app):
 
 
 def test_an_order_on_hold_is_not_offered_for_release(app):
-    from app.domain.ordering.models import OrderHold
-
     scene = stage.make_scene(app)
     with stage.stored(app) as session:
         order = stage.add_order(
@@ -112,6 +115,41 @@ def test_an_order_on_hold_is_not_offered_for_release(app):
             )
         )
     assert "Release order" not in text_of(app, Role.VENDOR_SALES)
+
+
+def test_a_failed_import_waits_until_the_file_is_done(app):
+    def run(state: str, **values) -> None:
+        with stage.stored(app) as session:
+            session.add(
+                ImportRun(
+                    kind="products",
+                    filename="parts.csv",
+                    options={},
+                    state=state,
+                    started_by="Jonas Pell",
+                    created_at=clock.now(),
+                    **values,
+                )
+            )
+
+    run("failed", error="The file is damaged.")
+    client = stage.client_of(app, Role.VENDOR_WAREHOUSE)
+    text = client.get("/console").get_data(as_text=True)
+    assert "See to failed import parts.csv" in text
+    assert "The file is damaged." in text
+    run("done")
+    assert "failed import" not in client.get("/console").get_data(as_text=True)
+
+
+def test_a_failed_job_waits_for_the_administrator(app):
+    with stage.stored(app) as session:
+        enqueue(session, "mail.render", {}, now=stage.NOW)
+        job = session.scalars(select(Job)).one()
+        job.state, job.last_error = "dead", "Traceback\nValueError: no such template"
+    text = text_of(app, Role.VENDOR_ADMIN)
+    assert "See to failed job mail.render" in text
+    assert "no such template" in text
+    assert "failed job" not in text_of(app, Role.VENDOR_SALES)
 
 
 def test_a_reseller_finds_nothing_at_the_console(app):
@@ -142,4 +180,4 @@ def test_the_home_takes_as_many_statements_for_ten_rows_as_for_one(app):
     add(9)
     with stage.counted_statements(app) as ten:
         client.get("/console")
-    assert len(one) == len(ten) <= 18
+    assert len(one) == len(ten) <= 19

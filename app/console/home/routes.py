@@ -40,7 +40,7 @@ def index() -> str:
     session, actor, now = db.session(), current_actor(), clock.now()
     day = today()
     may_read = actor.may(Permission.ORDER_READ)
-    work = list_work(session, actor, today=day)
+    work = list_work(session, actor, today=day, now=now)
     by_week = desk.count_orders_by_week(session, weeks=WEEKS, now=now) if may_read else []
     return render_template(
         "console/home/index.html",

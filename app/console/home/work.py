@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from flask import url_for
 from sqlalchemy.orm import Session
 
 from app.console.lists import limited
 from app.core import outbox_desk
+from app.core.imports import runs as import_runs
 from app.core.outbox import JobState
 from app.core.permissions import Actor, Permission
 from app.core.texts import _
@@ -21,6 +22,8 @@ from app.domain.ordering.desk import RequestFilters
 
 #: Rows of one queue on the home page; the rest is behind the queue's own list.
 MOST_ROWS = 12
+#: Imports older than this wait for nobody.
+IMPORTS_KEPT = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ class Queue:
         return limited(self.count)
 
 
-def list_work(session: Session, actor: Actor, *, today: date) -> list[Work]:
+def list_work(session: Session, actor: Actor, *, today: date, now: datetime) -> list[Work]:
     """The actor's rows; each queue is one statement."""
     found: list[Work] = []
     if actor.may(Permission.ORDER_RELEASE):
@@ -69,6 +72,8 @@ def list_work(session: Session, actor: Actor, *, today: date) -> list[Work]:
         found += _requests(session)
     if actor.may(Permission.STOCK_MANAGE):
         found += _receipts(session, today)
+    if actor.may(Permission.IMPORT_RUN):
+        found += _imports(session, now)
     if actor.may(Permission.JOB_READ):
         found += _failed_jobs(session)
     return sorted(found, key=lambda work: work.rank)
@@ -112,6 +117,30 @@ def _receipts(session: Session, today: date) -> Iterator[Work]:
             href=url_for("console.stock.receive", receipt_id=row.id),
             act=_("Receive"),
             late_days=(today - row.due_on).days,
+        )
+
+
+def _imports(session: Session, now: datetime) -> Iterator[Work]:
+    """Files whose columns are to be settled, and imports that failed and were not done since."""
+    done: set[str] = set()
+    for row in import_runs.list_runs(session).items:
+        if row.created_at < now - IMPORTS_KEPT:
+            return
+        if row.state == "done" and not row.is_dry_run:
+            done.add(row.filename)
+        if row.filename in done or row.state not in ("uploaded", "failed"):
+            continue
+        failed = row.state == "failed"
+        yield Work(
+            icon="file-import",
+            title=_("See to failed import %(file)s", file=row.filename)
+            if failed
+            else _("Settle the columns of %(file)s", file=row.filename),
+            sub=(row.error or "")[:120] if failed else _("It is imported once its columns are known."),
+            who=row.started_by,
+            href=url_for("console.imports.show", run_id=row.id),
+            act=_("Look") if failed else _("Settle"),
+            since=row.created_at,
         )
 
 
