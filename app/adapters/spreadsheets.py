@@ -13,15 +13,13 @@ import xlsxwriter
 
 from app.adapters.sheets import open_sheet
 from app.adapters.text_tables import open_text
-from app.core.imports.tables import TableSource, UnreadableFile
+from app.core.imports.tables import FORMULA_STARTS, TableSource, UnreadableFile
 from app.core.texts import _
 
 TEXT_EXTENSIONS = frozenset({".csv", ".tsv", ".txt", ".tab"})
 SHEET_EXTENSIONS = frozenset({".xlsx", ".xlsm", ".ods"})
 EXTENSIONS = TEXT_EXTENSIONS | SHEET_EXTENSIONS
 
-#: A spreadsheet runs a cell that begins with one of these.
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _PLAIN_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 _FLUSH_EVERY = 200
 

@@ -16,7 +16,7 @@ from app.core.imports import mapping, runs
 from app.core.imports.kinds import FilePlan, ImportKind, Item, Judged
 from app.core.imports.memory import RunMemory
 from app.core.imports.models import ImportRun
-from app.core.imports.tables import SourceRow, TableSource, survey
+from app.core.imports.tables import SourceRow, TableSource, survey, without_guard
 from app.core.imports.verdicts import REJECTED, Counts, Verdict
 from app.core.permissions import Actor, Permission, requires
 from app.core.tenancy import all_companies
@@ -149,6 +149,8 @@ class ImportJob:
     def _batches(self, source: TableSource, plan: FilePlan, memory: RunMemory) -> Iterator[list[Item]]:
         read = self._kind.open(plan)
         rows = source.rows()
+        if mapping.REPORT_COLUMNS[0] in plan.survey.header:
+            rows = map(without_guard, rows)
         while True:
             began = time.monotonic()
             batch = list(itertools.islice(rows, min(self._pace.size, self._skip or self._pace.size)))

@@ -45,6 +45,19 @@ class SourceRow:
     fault: Fault | None = None
 
 
+#: A spreadsheet runs a cell that begins with one of these.
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def without_guard(row: SourceRow) -> SourceRow:
+    """A row of a file that we wrote, without the quote that kept spreadsheets from running its cells."""
+    cells = [
+        cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULA_STARTS) else cell
+        for cell in row.cells
+    ]
+    return SourceRow(row.number, cells, row.fault)
+
+
 class TableSource(Protocol):
     """A file that can be read several times, row by row. Its name has no folder."""
 
