@@ -32,9 +32,10 @@ from app.domain.ordering.models import Cart, Order, OrderLine
 from app.domain.ordering.models import OrderDiscount as OrderDiscountRow
 from app.domain.ordering.reading import (
     JudgedLine,
+    Supply,
     cart_lines,
     judge_lines,
-    promise_dates,
+    read_supply,
     totals_of,
 )
 from app.domain.ordering.rules import ShownLine, Totals, changes_since, parse_shown
@@ -118,9 +119,9 @@ def place_order(
     lines = cart_lines(session, buyer, cart_id, on=day, locks_products=True)
     if not lines:
         raise CartEmpty(_("There is nothing in this cart yet."))
-    free, warehouses = ledger.lock_free_units(session, {line.product.id for line in lines}, are_locked=True)
+    supply = read_supply(session, {line.product.id for line in lines}, are_locked=True)
     terms = terms_for(session, buyer, [line.product.id for line in lines], on=day)
-    judged = judge_lines(lines, terms, _by_product(free))
+    judged = judge_lines(lines, terms, supply.available())
     totals = totals_of(judged, terms.discount, context.currency)
     _check_shown(judged, totals, shown_total, shown_lines)
     order = insert_order(
@@ -130,8 +131,7 @@ def place_order(
         lines=[_new_line(line) for line in judged],
         totals=totals,
         discount=terms.discount,
-        free=free,
-        warehouses=warehouses,
+        supply=supply,
         now=now,
     )
     session.execute(update(Cart).where(Cart.id == cart_id).values(placed_at=now, updated_at=now))
@@ -235,13 +235,6 @@ def _check_shown(
     )
 
 
-def _by_product(free: dict[tuple[int, int], int]) -> dict[int, int]:
-    units: Counter[int] = Counter()
-    for (product_id, _warehouse), count in free.items():
-        units[product_id] += count
-    return dict(units)
-
-
 def _header(context: Any, checkout: Checkout, cart_id: int, day: date) -> Header:
     side = "customer" if checkout.to_end_customer else "branch"
     name = context.customer_name if checkout.to_end_customer else context.company_name
@@ -284,8 +277,7 @@ def insert_order(
     header: Header,
     lines: Sequence[NewLine],
     totals: Totals,
-    free: dict[tuple[int, int], int],
-    warehouses: Sequence[int],
+    supply: Supply,
     now: datetime,
     discount: OrderDiscount | None = None,
     recorded_at: datetime | None = None,
@@ -293,14 +285,14 @@ def insert_order(
     """Write an order with its lines, allocations, history and audit row; the number is taken last.
 
     Every order is written here, a cart's and a replayed one. Lines are allocated in their order from
-    `free` units; the rest is backordered. `recorded_at` is the real time where `now` is history's.
+    what the `supply` has free; the rest is backordered. `recorded_at` is the real time where `now` is history's.
     """
     demands = [
         Demand(position, line.product_id, line.quantity)
         for position, line in enumerate(lines)
         if line.is_stocked
     ]
-    takes = allocate(demands, free, warehouses)
+    takes = allocate(demands, supply.free, supply.warehouses)
     allocated = Counter({take.key: 0 for take in takes})
     for take in takes:
         allocated[take.key] += take.quantity
@@ -311,7 +303,7 @@ def insert_order(
     for position, line in enumerate(lines):
         if line.quantity > allocated[position]:
             missing[line.product_id] += line.quantity - allocated[position]
-    promised = promise_dates(session, missing, on=header.day)
+    promised = supply.queue.promise(missing, on=header.day)
     released = header.releases_automatically and any(allocated.values())
     order = _insert_head(session, actor, header, lines, totals, released, now)
     line_ids = _insert_lines(session, order, lines, totals, allocated, promised)
@@ -412,7 +404,7 @@ def _insert_lines(
     inserted = session.execute(
         insert(OrderLine).returning(OrderLine.id, OrderLine.position),
         rows,
-        execution_options={"insertmanyvalues_page_size": 5000},
+        execution_options={"insertmanyvalues_page_size": 5000, "render_nulls": True},
     )
     ids = [0] * len(rows)
     for line_id, position in inserted:
