@@ -204,4 +204,4 @@ def quantities_in_cart(session: Session, cart_id: int | None) -> dict[int, int]:
     if cart_id is None:
         return {}
     rows = session.execute(select(CartLine.product_id, CartLine.quantity).where(CartLine.cart_id == cart_id))
-    return {product_id: quantity for product_id, quantity in rows}
+    return {row.product_id: row.quantity for row in rows}

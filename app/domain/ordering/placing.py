@@ -284,8 +284,8 @@ def insert_order(
 ) -> Order:
     """Write an order with its lines, allocations, history and audit row; the number is taken last.
 
-    Every order is written here, a cart's and a replayed one. Lines are allocated in their order from
-    what the `supply` has free; the rest is backordered. `recorded_at` is the real time where `now` is history's.
+    Every order is written here, a cart's and a replayed one. Lines are allocated in their order from what
+    the `supply` has free; the rest is backordered. `recorded_at` is the real time where `now` is history's.
     """
     demands = [
         Demand(position, line.product_id, line.quantity)
@@ -404,6 +404,7 @@ def _insert_lines(
     inserted = session.execute(
         insert(OrderLine).returning(OrderLine.id, OrderLine.position),
         rows,
+        # Without render_nulls, lines with and without a promised day would go in statements of their own.
         execution_options={"insertmanyvalues_page_size": 5000, "render_nulls": True},
     )
     ids = [0] * len(rows)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -17,7 +18,8 @@ from app.domain.catalogue.models import Category, Product, TaxRate
 from app.domain.catalogue.prices import OrderDiscount, Terms
 from app.domain.catalogue.quantities import QuantityRule
 from app.domain.catalogue.visibility import visible
-from app.domain.inventory.models import ExpectedReceipt
+from app.domain.inventory import ledger
+from app.domain.inventory.models import ExpectedReceipt, StockLevel, Warehouse
 from app.domain.inventory.rules import promise_date
 from app.domain.ordering.judging import Judged, LinePrice, ProductFacts, judge
 from app.domain.ordering.models import CartLine, OrderLine
@@ -184,33 +186,94 @@ def totals_of(lines: Sequence[JudgedLine], discount: OrderDiscount | None, curre
     )
 
 
-def promise_dates(
-    session: Session, missing: dict[int, int], *, on: date, ahead: dict[int, int] | None = None
-) -> dict[int, date | None]:
-    """The day each product's missing units are promised for, behind everybody who waits already.
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """What is to come by product as (day, units), and how many units are waited for already."""
 
-    `ahead` replaces the waiting units by product (for a line in the middle of the queue). One statement.
-    """
+    receipts: dict[int, list[tuple[date, int]]]
+    waiting: dict[int, int]
+
+    def promise(self, missing: Mapping[int, int], *, on: date) -> dict[int, date | None]:
+        """The day each product's missing units are promised for, behind everybody who waits already."""
+        return {
+            product_id: promise_date(
+                units,
+                waiting=self.waiting.get(product_id, 0),
+                receipts=sorted((max(day, on), count) for day, count in self.receipts.get(product_id, ())),
+            )
+            for product_id, units in missing.items()
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Supply:
+    """Free units by (product, warehouse), the warehouses in the order they give, and the queue."""
+
+    free: dict[tuple[int, int], int]
+    warehouses: list[int]
+    queue: Queue
+
+    def available(self) -> dict[int, int]:
+        """Free units by product."""
+        units: Counter[int] = Counter()
+        for (product_id, _warehouse), count in self.free.items():
+            units[product_id] += count
+        return dict(units)
+
+
+def promise_dates(session: Session, missing: Mapping[int, int], *, on: date) -> dict[int, date | None]:
+    """The day each product's missing units would be promised for now, in one statement."""
     if not missing:
         return {}
-    receipts: dict[int, list[tuple[date, int]]] = {}
-    waiting: dict[int, int] = {}
     with all_companies(session, reason="promised dates count every company's backorders"):
-        for product_id, due_on, units in session.execute(_queue(missing)):
-            if due_on is None:
-                waiting[product_id] = int(units)
-            else:
-                receipts.setdefault(product_id, []).append((max(due_on, on), int(units)))
-    waiting |= ahead or {}
-    return {
-        product_id: promise_date(
-            units, waiting=waiting.get(product_id, 0), receipts=sorted(receipts.get(product_id, []))
+        rows = session.execute(union_all(*_queue(missing))).all()
+    return _queue_of(rows).promise(missing, on=on)
+
+
+def read_supply(session: Session, product_ids: Collection[int], *, are_locked: bool = False) -> Supply:
+    """What an order can have now and later, in one statement; the products are locked first."""
+    if not are_locked:
+        ledger.lock_products(session, product_ids)
+    levels: Any = (
+        select(
+            StockLevel.product_id,
+            StockLevel.warehouse_id.label("warehouse_id"),
+            Warehouse.position.label("position"),
+            literal(None, ExpectedReceipt.due_on.type).label("due_on"),
+            (StockLevel.on_hand - StockLevel.allocated).label("units"),
         )
-        for product_id, units in missing.items()
-    }
+        .join(Warehouse, Warehouse.id == StockLevel.warehouse_id)
+        .where(StockLevel.product_id.in_(product_ids), Warehouse.is_active)
+    )
+    with all_companies(session, reason="promised dates count every company's backorders"):
+        rows = session.execute(union_all(levels, *_queue(product_ids))).all()
+    held = [row for row in rows if row.warehouse_id is not None]
+    return Supply(
+        free={(row.product_id, row.warehouse_id): int(row.units) for row in held},
+        warehouses=[place for _position, place in sorted({(row.position, row.warehouse_id) for row in held})],
+        queue=_queue_of(row for row in rows if row.warehouse_id is None),
+    )
 
 
-def _queue(product_ids: Collection[int]) -> Any:
+def _queue_of(rows: Iterable[Any]) -> Queue:
+    queue = Queue({}, {})
+    for row in rows:
+        if row.due_on is None:
+            queue.waiting[row.product_id] = int(row.units)
+        else:
+            queue.receipts.setdefault(row.product_id, []).append((row.due_on, int(row.units)))
+    return queue
+
+
+def _queue(product_ids: Collection[int]) -> tuple[Any, Any]:
+    """Receipts to come, and sums of what waits where something is to come.
+
+    A long queue without a receipt is not summed up.
+    """
+    no_number, no_day = (
+        literal(None, StockLevel.warehouse_id.type),
+        literal(None, ExpectedReceipt.due_on.type),
+    )
     is_coming = and_(
         ExpectedReceipt.product_id.in_(product_ids),
         ExpectedReceipt.is_open,
@@ -218,13 +281,18 @@ def _queue(product_ids: Collection[int]) -> Any:
     )
     to_come = select(
         ExpectedReceipt.product_id,
+        no_number.label("warehouse_id"),
+        no_number.label("position"),
         ExpectedReceipt.due_on.label("due_on"),
         (ExpectedReceipt.quantity - ExpectedReceipt.received).label("units"),
     ).where(is_coming)
-    # Who waits matters only where something is to come; a long queue without that is not summed up.
     waiting = (
         select(
-            OrderLine.product_id, literal(None, ExpectedReceipt.due_on.type), func.sum(OrderLine.backordered)
+            OrderLine.product_id,
+            no_number.label("warehouse_id"),
+            no_number.label("position"),
+            no_day.label("due_on"),
+            func.sum(OrderLine.backordered).label("units"),
         )
         .where(
             OrderLine.product_id.in_(select(ExpectedReceipt.product_id).where(is_coming)),
@@ -232,4 +300,4 @@ def _queue(product_ids: Collection[int]) -> Any:
         )
         .group_by(OrderLine.product_id)
     )
-    return union_all(to_come, waiting)
+    return to_come, waiting

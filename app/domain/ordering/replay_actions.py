@@ -19,12 +19,12 @@ from app.domain.accounts.queries import get_vendor
 from app.domain.catalogue import search
 from app.domain.catalogue.models import Category, Product
 from app.domain.catalogue.numbers import code_key, name_key
-from app.domain.inventory import ledger
 from app.domain.ordering.backorders import lock_order
 from app.domain.ordering.cancelling import take_out
 from app.domain.ordering.judging import LinePrice
 from app.domain.ordering.models import Order, OrderLine, ReplayedInvoice
 from app.domain.ordering.placing import Header, NewLine, insert_order
+from app.domain.ordering.reading import read_supply
 from app.domain.ordering.replay import CURRENCY, HistoryLine, Kind
 from app.domain.ordering.rules import order_totals
 from app.domain.ordering.states import CANCELLABLE
@@ -77,7 +77,7 @@ def prepare(session: Session, actor: Actor, *, now: datetime) -> Known:
         session.add(category)
         session.flush()
         category.path = f"/{category.id}/"
-    products = session.execute(select(Product.sku_key, Product.id)).tuples()
+    products = session.execute(select(Product.sku_key, Product.id))
     companies = session.execute(
         select(Company.number, Company.id, Branch.id)
         .join(Branch, Branch.company_id == Company.id)
@@ -85,7 +85,7 @@ def prepare(session: Session, actor: Actor, *, now: datetime) -> Known:
         .order_by(Branch.id.desc())
     )
     return Known(
-        products=dict(products.all()),
+        products={code: product_id for code, product_id in products},
         companies={number: (company_id, branch_id) for number, company_id, branch_id in companies},
         category_id=category.id,
     )
@@ -126,7 +126,7 @@ def _order(
     placed_at = min(line.at for line in lines)
     company_id, branch_id = _company(session, lines[0], known, now)
     product_ids = _products(session, lines, known, now)
-    free, warehouses = ledger.lock_free_units(session, set(product_ids.values()))
+    supply = read_supply(session, set(product_ids.values()))
     totals = order_totals([(line.quantity, line.unit_price, 0) for line in lines], currency=CURRENCY)
     return insert_order(
         session,
@@ -160,8 +160,7 @@ def _order(
             for line in lines
         ],
         totals=totals,
-        free=free,
-        warehouses=warehouses,
+        supply=supply,
         now=placed_at,
         recorded_at=now,
     )
@@ -207,17 +206,15 @@ def _codes() -> dict[str, str]:
     return _code_by_name
 
 
-def _products(
-    session: Session, lines: Sequence[HistoryLine], known: Known, now: datetime
-) -> dict[str, int]:
+def _products(session: Session, lines: Sequence[HistoryLine], known: Known, now: datetime) -> dict[str, int]:
     missing = {}
     for line in lines:
         if line.code not in known.products and (line.code not in missing or not missing[line.code]):
             missing[line.code] = line.name
     if missing:
         rows = [_product_row(code, name, known, now) for code, name in missing.items()]
-        inserted = session.execute(insert(Product).returning(Product.sku_key, Product.id), rows).tuples()
-        made = dict(inserted.all())
+        inserted = session.execute(insert(Product).returning(Product.sku_key, Product.id), rows)
+        made = {code: product_id for code, product_id in inserted}
         search.index_products(session, list(made.values()))
         known.products.update(made)
     return {line.code: known.products[line.code] for line in lines}
@@ -261,7 +258,9 @@ def _open_lines(
 ) -> dict[int, dict[int, int]] | None:
     """Units by order and line, oldest first; None where fewer than `wanted` are open."""
     rows = session.execute(
-        select(OrderLine.order_id, OrderLine.id, OrderLine.allocated + OrderLine.backordered - OrderLine.picked)
+        select(
+            OrderLine.order_id, OrderLine.id, OrderLine.allocated + OrderLine.backordered - OrderLine.picked
+        )
         .join(Order, Order.id == OrderLine.order_id)
         .where(
             OrderLine.company_id == company_id,

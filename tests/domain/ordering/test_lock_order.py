@@ -56,7 +56,7 @@ def test_orders_cancellations_counts_and_receipts_of_the_same_products_do_not_de
     engine: Engine, session: Session, shop: Shop
 ) -> None:
     products = [shop.product("10.00", stock=6) for _number in range(4)]
-    chance = random.Random(20261124)  # noqa: S311 - the order of things, not a secret
+    chance = random.Random(20261124)
     with deadlocks() as found:
         for _round in range(3):
             there = [shop.place(dict.fromkeys(products, 3)) for _number in range(4)]
