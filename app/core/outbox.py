@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Index, String, Text, case, delete, literal, or_, select, update
+from sqlalchemy import Index, String, Text, case, delete, insert, literal, or_, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -114,6 +114,24 @@ def enqueue(
     )
     session.add(job)
     return job
+
+
+def enqueue_all(session: Session, kind: str, payloads: Sequence[dict[str, Any]], *, now: datetime) -> None:
+    """Add jobs of one kind to the present transaction in one statement; see :func:`enqueue`."""
+    if payloads:
+        session.execute(
+            insert(Job),
+            [
+                {
+                    "message_id": str(uuid.uuid4()),
+                    "kind": kind,
+                    "payload": payload,
+                    "run_at": now,
+                    "created_at": now,
+                }
+                for payload in payloads
+            ],
+        )
 
 
 def retry_delay(attempts: int, *, jitter: float | None = None) -> timedelta:

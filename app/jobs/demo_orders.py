@@ -154,8 +154,8 @@ class _Stock:
                 )
 
     def _places(self) -> dict[str, int]:
-        rows = self._session.execute(select(Warehouse.code, Warehouse.id)).tuples()
-        return dict(rows.all())
+        rows = self._session.execute(select(Warehouse.code, Warehouse.id))
+        return {row.code: row.id for row in rows}
 
     def count_in(self) -> None:
         counted = set(self._session.execute(select(StockMovement.product_id, StockMovement.warehouse_id)))

@@ -19,7 +19,7 @@ from app.core.permissions import Actor, Permission, requires
 from app.core.sequences import take_number
 from app.core.states import StateChange
 from app.core.texts import _
-from app.domain.accounts.mails import queue_mail
+from app.domain.accounts.mails import Mail, queue_mails
 from app.domain.accounts.models import Branch, Company, EndCustomer, User, Vendor
 from app.domain.catalogue.buyers import Buyer
 from app.domain.catalogue.numbers import is_storable
@@ -419,21 +419,24 @@ def _record(
     moves: list[tuple[str, OrderState | None, OrderState]] = [("place", None, OrderState.CONFIRMED)]
     if released:
         moves.append(("release", OrderState.CONFIRMED, OrderState.RELEASED))
-    for event, before, after in moves:
-        session.add(
-            StateChange(
-                machine=ORDER_MACHINE.name,
-                subject_id=order.id,
-                company_id=order.company_id,
-                event=event,
-                from_state=before.value if before else None,
-                to_state=after.value,
-                at=now,
-                actor_name=actor.name,
-                actor_user_id=actor.user_id,
-                reason=None,
-            )
-        )
+    session.execute(
+        insert(StateChange),
+        [
+            {
+                "machine": ORDER_MACHINE.name,
+                "subject_id": order.id,
+                "company_id": order.company_id,
+                "event": event,
+                "from_state": before.value if before else None,
+                "to_state": after.value,
+                "at": now,
+                "actor_name": actor.name,
+                "actor_user_id": actor.user_id,
+            }
+            for event, before, after in moves
+        ],
+        execution_options={"render_nulls": True},
+    )
     audit.record(
         session,
         actor,
@@ -473,17 +476,6 @@ def _queue_mails(
             for line, sums in zip(judged, totals.lines, strict=True)
         ],
     }
-    for template, recipient, url in (
-        ("order_confirmation", context.email, f"/orders/{order.number}"),
-        ("new_order_alert", context.alert_email, f"/console/orders/{order.number}"),
-    ):
-        if recipient:
-            queue_mail(
-                session,
-                template=template,
-                recipient=recipient,
-                company_id=order.company_id if template == "order_confirmation" else None,
-                context={**values, "url": url},
-                link_id=None,
-                now=now,
-            )
+    confirmation = Mail("order_confirmation", context.email, order.company_id, f"/orders/{order.number}")
+    alert = Mail("new_order_alert", context.alert_email, None, f"/console/orders/{order.number}")
+    queue_mails(session, [confirmation, alert], context=values, now=now)

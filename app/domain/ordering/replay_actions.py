@@ -85,7 +85,7 @@ def prepare(session: Session, actor: Actor, *, now: datetime) -> Known:
         .order_by(Branch.id.desc())
     )
     return Known(
-        products={code: product_id for code, product_id in products},
+        products={row.sku_key: row.id for row in products},
         companies={number: (company_id, branch_id) for number, company_id, branch_id in companies},
         category_id=category.id,
     )
@@ -207,14 +207,14 @@ def _codes() -> dict[str, str]:
 
 
 def _products(session: Session, lines: Sequence[HistoryLine], known: Known, now: datetime) -> dict[str, int]:
-    missing = {}
+    missing: dict[str, str] = {}
     for line in lines:
         if line.code not in known.products and (line.code not in missing or not missing[line.code]):
             missing[line.code] = line.name
     if missing:
         rows = [_product_row(code, name, known, now) for code, name in missing.items()]
         inserted = session.execute(insert(Product).returning(Product.sku_key, Product.id), rows)
-        made = {code: product_id for code, product_id in inserted}
+        made = {row.sku_key: row.id for row in inserted}
         search.index_products(session, list(made.values()))
         known.products.update(made)
     return {line.code: known.products[line.code] for line in lines}

@@ -70,9 +70,9 @@ def levels(session: Session) -> list[tuple[int, int]]:
     """(on hand, allocated) of every level."""
     settle(session)
     with all_companies(session, reason="test"):
-        rows = session.execute(select(StockLevel.on_hand, StockLevel.allocated)).tuples().all()
+        rows = session.execute(select(StockLevel.on_hand, StockLevel.allocated)).all()
     settle(session)
-    return list(rows)
+    return [(row.on_hand, row.allocated) for row in rows]
 
 
 def is_balanced(session: Session) -> bool:
