@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from urllib.parse import quote, unquote
 
 from app.core.errors import InvalidInput
 from app.core.money import line_amount, round_to_currency, share_out
@@ -71,8 +72,8 @@ class ShownLine:
 
 
 def encode_shown(lines: Mapping[str, ShownLine]) -> str:
-    """Lines by SKU for a hidden field: `SSD-1=2x9.99;CPU=1x200`."""
-    return ";".join(f"{sku}={line.quantity}x{line.unit_price}" for sku, line in lines.items())
+    """Lines by SKU for a hidden field: `SSD-1=2x9.99;CPU=1x200`; signs in SKUs are percent-encoded."""
+    return ";".join(f"{quote(sku)}={line.quantity}x{line.unit_price}" for sku, line in lines.items())
 
 
 def parse_shown(text: str) -> dict[str, ShownLine]:
@@ -85,7 +86,7 @@ def parse_shown(text: str) -> dict[str, ShownLine]:
             unit_price = Decimal(price)
             if not unit_price.is_finite():
                 raise ValueError(price)
-            found[sku] = ShownLine(int(quantity), unit_price)
+            found[unquote(sku)] = ShownLine(int(quantity), unit_price)
     except (ValueError, InvalidOperation) as error:
         raise InvalidInput(_("The page is out of date. Reload it and place the order again.")) from error
     return found
