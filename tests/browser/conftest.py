@@ -1,20 +1,23 @@
-"""A demo instance served by gunicorn, and the system's Chromium; left out where there is no Chromium."""
+"""A demo instance with its worker, and the system's Chromium; left out where there is no Chromium."""
 
 from __future__ import annotations
 
 import json
-import shutil
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 
-from tests.system.servers import flask, serving
+from tests.browser.visitor import Visitor, sign_in
+from tests.system.servers import ROOT, environment, flask, serving
+from tools.test import find_chromium
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+CHROMIUM = find_chromium(os.environ)
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -38,15 +41,41 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    """Address, database and passwords by role of a freshly loaded demo on SQLite."""
+    """Address, database and passwords by role of a freshly loaded demo on SQLite, with its worker."""
     folder = tmp_path_factory.mktemp("demo")
     url = f"sqlite:///{folder / 'sellthru.db'}"
     for command in (["db", "upgrade"], ["demo", "load"]):
         result = flask(url, folder, *command, DEMO="1")
         assert result.returncode == 0, result.stderr[-3000:]
     people = {row["role"]: row for row in json.loads((folder / "demo-passwords.json").read_text())}
-    with serving(url, folder, threads=8, DEMO="1") as address:
+    with serving(url, folder, threads=8, DEMO="1") as address, _working(url, folder, address):
         yield {"address": address, "database_url": url, "folder": folder, "people": people}
+
+
+class _working:
+    """The demo's worker, for as long as it is needed."""
+
+    def __init__(self, url: str, folder: Path, address: str) -> None:
+        self._log = (folder / "worker.log").open("wb")
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "flask", "jobs", "work"],
+            cwd=ROOT,
+            env=environment(url, folder, BASE_URL=address, DEMO="1"),
+            stdout=self._log,
+            stderr=self._log,
+        )
+
+    def __enter__(self) -> None:
+        assert self._process.poll() is None
+
+    def __exit__(self, *_error: object) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(15)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._log.close()
 
 
 @pytest.fixture(scope="session")
@@ -57,61 +86,48 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-class Visitor:
-    """A page that notices what a browser complains about."""
+@pytest.fixture(scope="session")
+def signed_in(demo: dict[str, Any], browser: Browser) -> Callable[[str], Any]:
+    """Cookies of a role's one sign-in, made when first asked for: signing in is limited and slow."""
+    states: dict[str, Any] = {}
 
-    def __init__(self, page: Page, address: str) -> None:
-        self.page = page
-        self.address = address
-        self.complaints: list[str] = []
-        page.on("console", self._heard)
-        page.on("pageerror", lambda error: self.complaints.append(f"script error: {error}"))
-        page.on("response", self._answered)
+    def state_of(role: str) -> Any:
+        if role not in states:
+            context = browser.new_context()
+            sign_in(context.new_page(), demo["address"], demo["people"][role])
+            states[role] = context.storage_state()
+            context.close()
+        return states[role]
 
-    def _heard(self, message: Any) -> None:
-        if message.type == "error" and "Failed to load resource" not in message.text:
-            self.complaints.append(message.text)
-
-    def _answered(self, response: Any) -> None:
-        if response.status >= 500:
-            self.complaints.append(f"{response.status} at {response.url}")
-
-    def go(self, path: str) -> None:
-        self.page.goto(self.address + path)
-
-    def check(self) -> None:
-        """No script or policy complaint, no sideways scrolling, nothing that axe finds."""
-        assert not self.complaints, self.complaints
-        widths = self.page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
-        assert widths[0] <= widths[1], f"{self.page.url} scrolls sideways: {widths}"
-        found = Axe().run(self.page).response["violations"]
-        assert not found, (
-            self.page.url,
-            [(v["id"], [n["html"][:160] for n in v["nodes"][:3]]) for v in found],
-        )
+    return state_of
 
 
 @pytest.fixture
-def visit(demo: dict[str, Any], browser: Browser) -> Iterator[Callable[..., Visitor]]:
-    """Open a browser for a role at a width: `visit("buyer", 390)`; None for a stranger."""
+def visit(
+    demo: dict[str, Any], browser: Browser, signed_in: Callable[[str], Any]
+) -> Iterator[Callable[..., Visitor]]:
+    """Open a browser for a role: `visit("buyer", 390, dark=True)`; None for a stranger.
+
+    `fresh` signs in anew, for tests that sign out; `script=False` switches JavaScript off.
+    """
     contexts = []
 
-    def open_for(role: str | None, width: int = 1280) -> Visitor:
+    def open_for(
+        role: str | None, width: int = 1280, *, dark: bool = False, script: bool = True, fresh: bool = False
+    ) -> Visitor:
         context = browser.new_context(
             viewport={"width": width, "height": 900 if width > 600 else 844},
             reduced_motion="reduce",
             has_touch=width <= 600,
+            color_scheme="dark" if dark else "light",
+            java_script_enabled=script,
+            storage_state=signed_in(role) if role is not None and not fresh else None,
         )
         context.set_default_timeout(10_000)
         contexts.append(context)
         visitor = Visitor(context.new_page(), demo["address"])
-        if role is not None:
-            person = demo["people"][role]
-            visitor.go("/sign-in")
-            visitor.page.get_by_label("E-mail").fill(person["email"])
-            visitor.page.get_by_label("Password", exact=True).fill(person["password"])
-            visitor.page.get_by_role("button", name="Sign in").click()
-            visitor.page.wait_for_url(lambda address: "/sign-in" not in address)
+        if role is not None and fresh:
+            sign_in(visitor.page, demo["address"], demo["people"][role])
         return visitor
 
     yield open_for
