@@ -190,6 +190,7 @@ ADDRESS = ("street", "postcode", "city", "region", "country")
 
 #: Longest entries of the checkout, in characters.
 LENGTHS = {"po_number": 80, "reference": 120, "notes": 2000}
+_LINE_BREAKS = str.maketrans("\r\n\t", "   ")
 
 
 def _check_entries(checkout: Checkout, context: Any, day: date) -> None:
@@ -199,7 +200,7 @@ def _check_entries(checkout: Checkout, context: Any, day: date) -> None:
         text = getattr(checkout, field) or ""
         if len(text) > most:
             raise InvalidInput(_("Use at most %(count)s characters.", count=most), field=field)
-        if not is_storable(text):
+        if not is_storable(text.translate(_LINE_BREAKS) if field == "notes" else text):
             raise InvalidInput(_("This text has a character that cannot be stored."), field=field)
     if context.branch_id is None or not context.branch_is_active:
         raise InvalidInput(_("This branch is closed or not yours. Choose another one."), field="branch_id")

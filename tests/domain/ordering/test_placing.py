@@ -93,7 +93,7 @@ def test_an_order_keeps_prices_agreement_tax_discount_and_address_as_they_are(
         {drive: 4, dock: 1},
         po_number="PO-1",
         reference="Thimble job",
-        notes="Ring first",
+        notes="Ring first.\r\nLeave nothing outside.",
         requested_on=date(2026, 11, 24),
         end_customer_id=customer.id,
         to_end_customer=True,
@@ -116,7 +116,11 @@ def test_an_order_keeps_prices_agreement_tax_discount_and_address_as_they_are(
         "agreement", "KB-26", own.id, 4,
     )  # fmt: skip
     assert (first.tax_code, first.tax_rate_bps) == ("US-ME", 550)
-    assert (order.po_number, order.reference, order.notes) == ("PO-1", "Thimble job", "Ring first")
+    assert (order.po_number, order.reference, order.notes) == (
+        "PO-1",
+        "Thimble job",
+        "Ring first.\r\nLeave nothing outside.",
+    )
     assert (order.currency, order.terms_days, order.requested_on) == ("USD", 30, date(2026, 11, 24))
     assert order.ship_to == {
         "name": "Upper Thimble Town Hall",
@@ -331,7 +335,14 @@ def test_the_requested_day_is_today_or_later_where_the_vendor_is(session: Sessio
 
 @pytest.mark.parametrize(
     ("field", "text"),
-    [("po_number", "x" * 81), ("reference", "x" * 121), ("notes", "x" * 2001), ("po_number", "a\0b")],
+    [
+        ("po_number", "x" * 81),
+        ("reference", "x" * 121),
+        ("notes", "x" * 2001),
+        ("po_number", "a\0b"),
+        ("po_number", "a\nb"),
+        ("notes", "a\0b"),
+    ],
 )
 def test_entries_that_cannot_be_stored_are_refused(
     session: Session, shop: Shop, field: str, text: str
