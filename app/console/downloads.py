@@ -24,6 +24,7 @@ def send_table(kind: str, name: str, header: Sequence[str], rows: Iterable[Seque
         write_xlsx(file, header, texts)
         file.seek(0)
         response = Response(_pieces(file), mimetype=_XLSX)
+        response.call_on_close(file.close)  # also where nobody reads it
     else:
         response = Response(stream_with_context(csv_chunks(header, texts)), mimetype="text/csv")
     filename = f"{name}-{clock.now():%Y-%m-%d}.{kind}"

@@ -47,12 +47,20 @@ def _run(run_id: int) -> ImportRun:
     return runs.get_run(db.session(), run_id)
 
 
+def _require(kind: ImportKind) -> None:
+    """:raises PermissionDenied: before anything is kept or copied."""
+    for permission in kind.permissions:
+        current_actor().require(permission)
+
+
 @blueprint.get("")
 @allow(Permission.IMPORT_RUN)
 def index() -> str:
     """Runs, the newest first."""
     page = runs.list_runs(db.session(), cursor=request.args.get("cursor"))
-    return render_template("console/imports/index.html", page=page, kinds=KIND_NAMES)
+    actor = current_actor()
+    may_send = all(map(actor.may, KINDS["products"].permissions))
+    return render_template("console/imports/index.html", page=page, kinds=KIND_NAMES, may_send=may_send)
 
 
 @blueprint.route("/new", methods=["GET", "POST"])
@@ -60,8 +68,7 @@ def index() -> str:
 def new() -> Any:
     """Choose files; they are kept and their columns found."""
     kind = KINDS["products"]
-    for permission in kind.permissions:
-        current_actor().require(permission)
+    _require(kind)
     form = UploadForm()
     saved = mapping.saved_names(db.session(), kind.name)
     form.mapping.choices = [("", _("Found by their names")), *((name, name) for name in saved)]
@@ -166,6 +173,7 @@ def start(run_id: int) -> Any:
     """Settle the columns and let a worker judge the rows (`action` dry) or store them."""
     import_run = _run(run_id)
     kind = KINDS[import_run.kind]
+    _require(kind)
     targets: dict[str, str] | None = None
     try:
         found = import_run.options.get("columns") or []
@@ -199,6 +207,7 @@ def start_tried(run_id: int) -> Redirect:
     """Store the rows of a dry run, with its columns."""
     tried = _run(run_id)
     kind, targets = KINDS[tried.kind], dict(tried.options.get("targets") or {})
+    _require(kind)
     if not tried.options.get("files"):
         raise NotFound()
     copied = do(runs.copy_run, run_id=run_id, now=clock.now()).id
@@ -210,7 +219,9 @@ def start_tried(run_id: int) -> Redirect:
 @allow(Permission.IMPORT_RUN)
 def change_columns(run_id: int) -> Redirect:
     """The same files once more, with columns to be settled anew."""
-    if not _run(run_id).options.get("files"):
+    import_run = _run(run_id)
+    _require(KINDS[import_run.kind])
+    if not import_run.options.get("files"):
         raise NotFound()
     copied = do(runs.copy_run, run_id=run_id, now=clock.now()).id
     return redirect(url_for("console.imports.show", run_id=copied), 303)

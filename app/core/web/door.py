@@ -8,6 +8,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from flask import current_app, g, redirect, request, url_for
 from flask_login import current_user
 from sqlalchemy.orm import Session
+from werkzeug.exceptions import UnsupportedMediaType
 from werkzeug.wrappers import Response
 
 from app.core import audit, clock
@@ -76,6 +77,9 @@ def guard() -> Response | None:
         raise PermissionUndeclared(f"route {endpoint} has neither @allow nor @public")
     actor = current_user.actor if current_user.is_authenticated else None
     g.actor = actor
+    if request.is_json and (request.blueprint or "").split(".")[0] != "api":
+        # Flask-WTF would read it as the form, with values that are no text.
+        raise UnsupportedMediaType()
     kind, permission, view_as_may_post = declared
     if kind == "public":
         return None
@@ -88,6 +92,7 @@ def guard() -> Response | None:
 def _enter(actor: Actor, permission: Permission, view_as_may_post: bool) -> None:
     area = (request.blueprint or "").split(".")[0]
     if (area == "console" and not actor.is_vendor) or (area == "portal" and actor.is_vendor):
+        audit_refusal(PermissionDenied(f"{area}:enter"))
         raise NotFound()
     if actor.real_user_id is not None and request.method not in SAFE_METHODS and not view_as_may_post:
         raise PermissionDenied("view_as:write")

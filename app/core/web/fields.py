@@ -169,6 +169,10 @@ class TextField(StringField):  # type: ignore[misc]  # WTForms carries no types
         if required:
             self.flags.required = True
 
+    def process_data(self, value: Any) -> None:
+        # Also where the whole form is empty, which is when `process_formdata` is not asked.
+        self.data = "" if value is None else value
+
     def process_formdata(self, valuelist: list[Any]) -> None:
         text = valuelist[0] if valuelist and isinstance(valuelist[0], str) else ""
         if self.lines:

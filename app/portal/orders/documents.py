@@ -93,6 +93,7 @@ def send_orders(kind: str, rows: Iterable[Any]) -> Response:
         write_xlsx(file, HEADER, cells)
         file.seek(0)
         response = Response(_pieces(file), mimetype=_XLSX)
+        response.call_on_close(file.close)  # also where nobody reads it
     else:
         response = Response(stream_with_context(csv_chunks(HEADER, cells)), mimetype="text/csv")
     name = f"orders-{clock.now():%Y-%m-%d}.{kind}"
