@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from flask_babel import get_locale
-
 from app.core.texts import _
 from app.core.web.formats import money_text, price_text
+from app.core.web.language import current_locale
 
 Sum = tuple[str, str] | tuple[str, str, str]
 
 
 def money(value: Decimal, currency: str, *, code: bool = False) -> str:
     """`1,234.50`, with `code` `1,234.50 USD`."""
-    return money_text(value, currency, code=code, locale=get_locale() or "en")
+    return money_text(value, currency, code=code, locale=current_locale())
 
 
 def unit_price(value: Decimal, currency: str) -> str:
     """A price with up to four decimals."""
-    return price_text(value, currency, locale=get_locale() or "en")
+    return price_text(value, currency, locale=current_locale())
 
 
 def sums_of(
@@ -28,7 +27,8 @@ def sums_of(
     """The rows of a sum: net, discount where there is one, tax, total."""
     rows: list[Sum] = [(_("Net"), money(net, currency))]
     if discount:
-        rows.append((discount_name or _("Discount"), money(-discount, currency)))
+        label = _("Discount, %(name)s", name=discount_name) if discount_name else _("Discount")
+        rows.append((label, money(-discount, currency)))
     rows.append((_("Tax"), money(tax, currency)))
     rows.append((_("Total %(currency)s", currency=currency), money(net - discount + tax, currency), "total"))
     return rows
