@@ -69,7 +69,8 @@ def index() -> Any:
     values = addresses.values_of(query, stock=_stock_choice())
     tree = queries.category_tree(db.session(), buyer, on=on)
     with_facets = request.args.get("facets") == "1"
-    groups = facet_counts(db.session(), buyer, query, on=on) if with_facets and page else []
+    extra = ready_to_ship() if _stock_choice() else None
+    groups = facet_counts(db.session(), buyer, query, on=on, extra=extra) if with_facets and page else []
     names = {group.code: group.name for group in groups}
     sorts, sort = addresses.sorts_of(query, values)
     body = render_template(
