@@ -1,6 +1,6 @@
 """Make the README's pictures: a fresh demo of its own, signed in as each role, drawn by Chromium.
 
-The pictures go to docs/screenshots/. A page that does not answer 200 stops the run.
+The pictures go to docs/images/. A page that does not answer 200 stops the run.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, StorageState, sync_playwright
 
 from tools.run import HOST, Demo, RunError
 from tools.test import find_chromium
@@ -24,26 +24,39 @@ DESKTOP, PHONE = (1280, 820), (390, 844)
 
 @dataclass(frozen=True)
 class Shot:
-    """One picture: its file's name, who is signed in, and what is opened."""
+    """One picture: its file's name, who is signed in (None: nobody), and the address.
+
+    From there the link whose name has `followed` in it is taken, and `opened` is unfolded.
+    """
 
     name: str
-    role: str
+    role: str | None
     path: str
     size: tuple[int, int] = DESKTOP
     scheme: Literal["light", "dark"] = "light"
+    followed: str | None = None
+    opened: str | None = None
 
 
 SHOTS = (
-    Shot("home-buyer-1280", "buyer", "/"),
-    Shot("catalogue-1280", "buyer", "/catalogue"),
-    Shot("catalogue-390", "buyer", "/catalogue", PHONE),
-    Shot("catalogue-1280-dark", "buyer", "/catalogue", DESKTOP, "dark"),
-    Shot("carts-1280", "buyer", "/carts"),
+    Shot("home-1280", "buyer", "/home"),
+    Shot("catalogue-1280", "buyer", "/catalogue?category=storage"),
+    Shot("why-1280", "buyer", "/catalogue?category=storage", opened=".st-why >> nth=1"),
+    Shot("product-1280", "buyer", "/catalogue/product/SSD-N2-2T"),
+    Shot("cart-1280", "buyer", "/carts/current"),
+    Shot("checkout-1280", "buyer", "/carts/current", followed="Check out"),
+    Shot("order-1280", "buyer", "/orders?q=KB-0360", followed="SO-"),
     Shot("orders-1280", "buyer", "/orders"),
-    Shot("orders-390", "buyer", "/orders", PHONE),
     Shot("console-1280", "vendor_sales", "/console"),
     Shot("console-orders-1280", "vendor_sales", "/console/orders"),
-    Shot("console-orders-1280-dark", "vendor_sales", "/console/orders", DESKTOP, "dark"),
+    Shot("console-stock-1280", "vendor_warehouse", "/console/stock"),
+    Shot("catalogue-1280-dark", "buyer", "/catalogue?category=storage", DESKTOP, "dark"),
+    Shot("console-1280-dark", "vendor_sales", "/console", DESKTOP, "dark"),
+    Shot("home-390", "buyer", "/home", PHONE),
+    Shot("catalogue-390", "buyer", "/catalogue?category=storage", PHONE),
+    Shot("order-390", "buyer", "/orders?q=KB-0360", PHONE, followed="SO-"),
+    Shot("checkout-390", "buyer", "/carts/current", PHONE, followed="Check out"),
+    Shot("sign-in-1280", None, "/sign-in"),
 )
 
 
@@ -72,25 +85,55 @@ def sign_in(page: Page, address: str, mail: str, password: str) -> None:
         raise RunError(f"{mail} could not sign in.")
 
 
-def take(
-    browser: Browser, shot: Shot, *, address: str, sign_ins: dict[str, tuple[str, str]], to: Path
-) -> None:
-    """Draw one page into its file."""
-    if shot.role not in sign_ins:
-        raise RunError(f"The demo has no sign-in for {shot.role!r}; it has {', '.join(sorted(sign_ins))}.")
-    width, height = shot.size
-    context = browser.new_context(
-        viewport={"width": width, "height": height}, color_scheme=shot.scheme, locale="en-GB"
-    )
-    try:
-        page = context.new_page()
-        sign_in(page, address, *sign_ins[shot.role])
-        answer = page.goto(address + shot.path, wait_until="networkidle")
-        if answer is None or answer.status != 200:
-            raise RunError(f"{shot.path} answered {answer.status if answer else 'nothing'}.")
-        page.screenshot(path=to / f"{shot.name}.png")
-    finally:
-        context.close()
+class Studio:
+    """A browser that keeps each person's sign-in from picture to picture."""
+
+    def __init__(self, browser: Browser, address: str, sign_ins: dict[str, tuple[str, str]]) -> None:
+        self._browser = browser
+        self._address = address
+        self._sign_ins = sign_ins
+        self._states: dict[str, StorageState] = {}
+
+    def _state(self, role: str | None) -> StorageState | None:
+        if role is None:
+            return None
+        if role not in self._sign_ins:
+            known = ", ".join(sorted(self._sign_ins))
+            raise RunError(f"The demo has no sign-in for {role!r}; it has {known}.")
+        if role not in self._states:
+            context = self._browser.new_context()
+            sign_in(context.new_page(), self._address, *self._sign_ins[role])
+            self._states[role] = context.storage_state()
+            context.close()
+        return self._states[role]
+
+    def take(self, shot: Shot, file: Path) -> None:
+        """Draw one page into its file.
+
+        :raises RunError: the page does not answer 200.
+        """
+        width, height = shot.size
+        context = self._browser.new_context(
+            viewport={"width": width, "height": height},
+            color_scheme=shot.scheme,
+            locale="en-GB",
+            reduced_motion="reduce",
+            storage_state=self._state(shot.role),
+        )
+        try:
+            page = context.new_page()
+            answer = page.goto(self._address + shot.path, wait_until="networkidle")
+            if answer is None or answer.status != 200:
+                raise RunError(f"{shot.path} answered {answer.status if answer else 'nothing'}.")
+            if shot.followed:
+                page.locator("main").get_by_role("link", name=shot.followed).first.click()
+                page.wait_for_load_state("networkidle")
+            if shot.opened:
+                page.locator(shot.opened).locator("summary").click()
+                page.wait_for_load_state("networkidle")
+            page.screenshot(path=file)
+        finally:
+            context.close()
 
 
 def run(shots: list[Shot], *, to: Path, data_dir: str) -> None:
@@ -114,8 +157,9 @@ def run(shots: list[Shot], *, to: Path, data_dir: str) -> None:
         with sync_playwright() as playwright:
             arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
             browser = playwright.chromium.launch(executable_path=chromium, args=arguments)
+            studio = Studio(browser, f"http://{HOST}:{demo.port}", sign_ins)
             for shot in shots:
-                take(browser, shot, address=f"http://{HOST}:{demo.port}", sign_ins=sign_ins, to=to)
+                studio.take(shot, to / f"{shot.name}.png")
                 print(to / f"{shot.name}.png", flush=True)
             browser.close()
     finally:
@@ -127,7 +171,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Make the README's pictures.")
     parser.add_argument("names", nargs="*", help="only these pictures; all where none is named")
     parser.add_argument(
-        "--to", type=Path, default=ROOT / "docs" / "screenshots", help="folder of the pictures"
+        "--to", type=Path, default=ROOT / "docs" / "images", help="folder of the pictures"
     )
     options = parser.parse_args(arguments)
     unknown = sorted(set(options.names) - {shot.name for shot in SHOTS})

@@ -11,7 +11,7 @@ from app.console.companies.forms import InviteForm
 from app.core import clock
 from app.core.errors import DomainError
 from app.core.permissions import Permission
-from app.core.web.door import current_actor
+from app.core.web.door import current_actor, door_of
 from app.core.web.extensions import db
 from app.domain.accounts import queries
 from app.domain.accounts.rules import role_name, roles_for
@@ -30,9 +30,11 @@ _ELSEWHERE = (
 
 
 def _links(company_id: int) -> dict[str, str]:
+    """Addresses of those that are there and that the reader may enter."""
     found = {}
     for endpoint, name in _ELSEWHERE:
-        if endpoint in current_app.view_functions:
+        door = door_of(endpoint)
+        if door is not None and current_actor().may(door[1]):
             rules = next(current_app.url_map.iter_rules(endpoint))
             key = "company_id" if "company_id" in rules.arguments else "company"
             found[name] = url_for(endpoint, **{key: company_id})
