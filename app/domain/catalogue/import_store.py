@@ -76,44 +76,55 @@ class Work:
 
 def load_known(session: Session, rows: Sequence[ProductRow], *, currency: str) -> dict[str, Known]:
     """The stored products of the rows by key, each with its list price for one piece."""
-    agreement_id = find_list_agreement_id(session, currency)
     identities = {row.identity for row in rows if row.identity is not None}
     sku_keys = {code_key(row.sku) for row in rows if row.sku is not None}
     known: dict[str, Known] = {}
     if identities:
         has_fields = any(row.fields for row in rows)
-        for row in _read(session, Product.identity.in_(identities), agreement_id, has_fields):
-            known[row.identity] = _known(row, has_fields, {})
-    if sku_keys:
-        found = _read(session, Product.sku_key.in_(sku_keys), agreement_id, True)
-        attributes = _read_attributes(session, [row.id for row in found])
+        found = _read(session, Product.identity.in_(identities), has_fields)
+        prices = _read_prices(session, [row.id for row in found], currency)
         for row in found:
-            known[f"sku:{row.sku_key}"] = _known(row, True, attributes.get(row.id, {}))
+            known[row.identity] = _known(row, has_fields, prices, {})
+    if sku_keys:
+        found = _read(session, Product.sku_key.in_(sku_keys), True)
+        ids = [row.id for row in found]
+        prices, attributes = _read_prices(session, ids, currency), _read_attributes(session, ids)
+        for row in found:
+            known[f"sku:{row.sku_key}"] = _known(row, True, prices, attributes.get(row.id, {}))
     return known
 
 
-def _read(session: Session, which: Any, agreement_id: int | None, has_fields: bool) -> Sequence[Any]:
+def _read(session: Session, which: Any, has_fields: bool) -> Sequence[Any]:
     columns: list[Any] = [Product.id, Product.identity, Product.sku, Product.sku_key]
-    columns += [PriceRow.id.label("price_row_id"), PriceRow.unit_price]
-    if has_fields:
-        columns += [Category.slug, *(getattr(Product, name) for name in _COLUMNS)]
-    priced = (
-        (PriceRow.product_id == Product.id)
-        & (PriceRow.agreement_id == (agreement_id or 0))
-        & (PriceRow.min_quantity == 1)
-    )
-    statement = select(*columns).outerjoin(PriceRow, priced).where(which)
-    if has_fields:
-        statement = statement.join(Category, Category.id == Product.category_id)
+    if not has_fields:
+        return session.execute(select(*columns).where(which)).all()
+    columns += [Category.slug, *(getattr(Product, name) for name in _COLUMNS)]
+    statement = select(*columns).join(Category, Category.id == Product.category_id).where(which)
     return session.execute(statement).all()
 
 
-def _known(row: Any, has_fields: bool, attributes: Mapping[str, str]) -> Known:
+def _read_prices(session: Session, product_ids: Sequence[int], currency: str) -> dict[int, Any]:
+    # Not joined to the products: without fresh statistics PostgreSQL walks the whole agreement for each.
+    agreement_id = find_list_agreement_id(session, currency) if product_ids else None
+    if agreement_id is None:
+        return {}
+    rows = session.execute(
+        select(PriceRow.product_id, PriceRow.id, PriceRow.unit_price).where(
+            PriceRow.product_id.in_(product_ids),
+            PriceRow.agreement_id == agreement_id,
+            PriceRow.min_quantity == 1,
+        )
+    )
+    return {row.product_id: row for row in rows}
+
+
+def _known(row: Any, has_fields: bool, prices: Mapping[int, Any], attributes: Mapping[str, str]) -> Known:
+    price = prices.get(row.id)
     return Known(
         product_id=row.id,
         sku=row.sku,
-        price=row.unit_price,
-        price_row_id=row.price_row_id,
+        price=price.unit_price if price is not None else None,
+        price_row_id=price.id if price is not None else None,
         category_slug=row.slug if has_fields else "",
         values={name: getattr(row, name) for name in _COLUMNS} if has_fields else {},
         attributes=attributes,
