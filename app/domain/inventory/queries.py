@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import Date, bindparam, exists, func, literal, null, select, union_all
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -29,26 +29,55 @@ class StockView:
         return self.on_hand - self.allocated
 
 
+_PRODUCT_IDS: Any = bindparam("product_ids", [0], expanding=True)
+#: (product, None, on hand, allocated) of levels and (product, day, units to come, 0) of receipts. Built once.
+_STOCK: Any = union_all(
+    select(
+        StockLevel.product_id,
+        null().cast(Date).label("due_on"),
+        func.sum(StockLevel.on_hand).label("units"),
+        func.sum(StockLevel.allocated).label("allocated"),
+        literal(0).label("receipt_id"),
+    )
+    .where(StockLevel.product_id.in_(_PRODUCT_IDS))
+    .group_by(StockLevel.product_id),
+    select(
+        ExpectedReceipt.product_id,
+        ExpectedReceipt.due_on,
+        ExpectedReceipt.quantity - ExpectedReceipt.received,
+        literal(0),
+        ExpectedReceipt.id,
+    ).where(
+        ExpectedReceipt.product_id.in_(_PRODUCT_IDS),
+        ExpectedReceipt.is_open,
+        ExpectedReceipt.quantity > ExpectedReceipt.received,
+    ),
+)
+
+
 def stock_for(session: Session, product_ids: Collection[int], *, on: date) -> dict[int, StockView]:
-    """Stock of each product that has any, or has receipts to come; two statements.
+    """Stock of each product that has any, or has receipts to come; one statement.
 
     A receipt whose day has passed without arriving counts for `on` itself.
     """
     if not product_ids:
         return {}
-    levels = session.execute(
-        select(StockLevel.product_id, func.sum(StockLevel.on_hand), func.sum(StockLevel.allocated))
-        .where(StockLevel.product_id.in_(product_ids))
-        .group_by(StockLevel.product_id)
-    ).all()
-    receipts: dict[int, list[tuple[date, int]]] = {}
-    for product_id, due_on, units in session.execute(receipts_of(product_ids)):
-        receipts.setdefault(product_id, []).append((max(due_on, on), units))
-    found = {
-        product_id: StockView(int(on_hand), int(allocated), tuple(receipts.pop(product_id, ())))
-        for product_id, on_hand, allocated in levels
+    levels: dict[int, tuple[int, int]] = {}
+    receipts: dict[int, list[tuple[date, int, int]]] = {}
+    for product_id, due_on, units, allocated, receipt_id in session.execute(
+        _STOCK, {"product_ids": list(product_ids)}
+    ):
+        if due_on is None:
+            levels[product_id] = (int(units), int(allocated))
+        else:
+            receipts.setdefault(product_id, []).append((due_on, receipt_id, int(units)))
+    return {
+        product_id: StockView(
+            *levels.get(product_id, (0, 0)),
+            tuple((max(day, on), units) for day, _id, units in sorted(receipts.get(product_id, ()))),
+        )
+        for product_id in levels.keys() | receipts.keys()
     }
-    return found | {product_id: StockView(receipts=tuple(rest)) for product_id, rest in receipts.items()}
 
 
 def receipts_of(product_ids: Collection[int]) -> Any:

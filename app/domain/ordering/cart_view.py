@@ -8,9 +8,10 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
+from app.core.database import BigInt
 from app.core.errors import NotFound
 from app.core.money import line_amount
 from app.domain.accounts.models import Branch
@@ -199,9 +200,14 @@ def find_current_cart(session: Session) -> int | None:
     )
 
 
+_QUANTITIES = select(CartLine.product_id, CartLine.quantity).where(
+    CartLine.cart_id == bindparam("cart_id", type_=BigInt)
+)
+
+
 def quantities_in_cart(session: Session, cart_id: int | None) -> dict[int, int]:
     """Quantities by product of a cart; none without one."""
     if cart_id is None:
         return {}
-    rows = session.execute(select(CartLine.product_id, CartLine.quantity).where(CartLine.cart_id == cart_id))
+    rows = session.execute(_QUANTITIES, {"cart_id": cart_id})
     return {row.product_id: row.quantity for row in rows}

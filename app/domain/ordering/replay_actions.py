@@ -20,9 +20,9 @@ from app.domain.catalogue.models import Product
 from app.domain.ordering import replay_parties as parties
 from app.domain.ordering.backorders import lock_order
 from app.domain.ordering.cancelling import take_out
+from app.domain.ordering.inserting import Header, NewLine, insert_order
 from app.domain.ordering.judging import LinePrice
 from app.domain.ordering.models import Order, OrderLine, ReplayedInvoice
-from app.domain.ordering.placing import Header, NewLine, insert_order
 from app.domain.ordering.reading import read_supply
 from app.domain.ordering.replay import (
     CURRENCY,
