@@ -8,6 +8,8 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 
+from app.core.imports.tables import is_number
+
 #: Trade abbreviations that a header writes in small letters.
 _ABBREVIATIONS = frozenset(
     {"cpu", "gpu", "os", "psu", "ssd", "hdd", "nas", "ups", "usb", "ram", "rom", "rgb", "tdp", "pwm"}
@@ -72,16 +74,24 @@ def sku_from(category_slug: str, identity: str, *, length: int = SHORTEST_HASH) 
     return f"{sku_prefix(category_slug)}-{''.join(characters)}"
 
 
+def _summary_part(name: str, value: str, unit: str | None) -> str:
+    if value == "true":
+        return name
+    if unit:
+        return f"{value} {unit}"
+    return f"{name} {value}" if is_number(value) else value
+
+
 def summarise(attributes: Iterable[tuple[str, str, str | None]]) -> str:
     """One line for lists from (name, value, unit) in their order: `2 TB · NVMe · Heatsink`.
 
-    A yes is shown by its name, a no is left out.
+    A yes is shown by its name, a bare number with it (`Cores 8`), a no is left out.
     """
     parts: list[str] = []
     for name, value, unit in attributes:
         if not value or value == "false":
             continue
-        parts.append(name if value == "true" else f"{value} {unit}" if unit else value)
+        parts.append(_summary_part(name, value, unit))
         if len(parts) == SUMMARY_PARTS:
             break
     return " · ".join(parts)[:SUMMARY_LENGTH]

@@ -189,7 +189,7 @@ def test_category_attributes_and_list_agreement_are_made_as_needed(importer, ses
     numbers = select(ProductAttribute.number_value).where(ProductAttribute.text_value == "5").distinct()
     assert rows(session, numbers) == [(5.0,)]
     first = rows(session, select(Product.summary, Product.kind, Product.brand).order_by(Product.id))[0]
-    assert first == ("Black · 5 · Dimmable", "hardware", None)
+    assert first == ("Black · Watts 5 · Dimmable", "hardware", None)
 
 
 def test_what_is_imported_is_found_by_search_at_once(importer, session):
