@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from flask import Response, stream_with_context
 from flask_babel import get_locale
+from sqlalchemy.orm import Session
 
 from app.adapters import pdf
 from app.adapters.spreadsheets import csv_chunks, write_xlsx
 from app.core import clock
 from app.core.texts import _
 from app.core.web.formats import date_text, vendor_zone
-from app.domain.ordering.queries import OrderView
+from app.domain.ordering.queries import OrderFilters, OrderView, iter_orders_for_export
 from app.portal.amounts import money, unit_price
 from app.portal.catalogue.cards import number
 from app.portal.orders import pages
@@ -85,20 +86,33 @@ def _row(row: Any) -> tuple[Any, ...]:
     )
 
 
-def send_orders(kind: str, rows: Iterable[Any]) -> Response:
-    """Every line of the orders as a download, CSV in pieces while it is read, or XLSX."""
-    cells = (_row(row) for row in rows)
+def send_orders(kind: str, session: Session, filters: OrderFilters) -> Response:
+    """Every line of the orders as a download, CSV in pieces while it is read, or XLSX.
+
+    The session is read on after the request has ended, in the scope it was given, and closed then.
+    """
+    cells = (_row(row) for row in iter_orders_for_export(session, filters))
     if kind == "xlsx":
-        file = tempfile.TemporaryFile()  # noqa: SIM115 - the answer reads and closes it
+        file = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the answer
         write_xlsx(file, HEADER, cells)
         file.seek(0)
         response = Response(_pieces(file), mimetype=_XLSX)
-        response.call_on_close(file.close)  # also where nobody reads it
+        response.call_on_close(file.close)
     else:
-        response = Response(stream_with_context(csv_chunks(HEADER, cells)), mimetype="text/csv")
+        response = Response(
+            stream_with_context(_then_close(session, csv_chunks(HEADER, cells))), mimetype="text/csv"
+        )
+        response.call_on_close(session.close)
     name = f"orders-{clock.now():%Y-%m-%d}.{kind}"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
+
+
+def _then_close(session: Session, pieces: Iterator[str]) -> Iterator[str]:
+    try:
+        yield from pieces
+    finally:
+        session.close()
 
 
 def _pieces(file: BinaryIO) -> Iterator[bytes]:

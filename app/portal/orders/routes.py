@@ -16,7 +16,7 @@ from app.core.web.visitor import current_visitor
 from app.domain.accounts.queries import list_branches
 from app.domain.ordering import actions
 from app.domain.ordering.desk_orders import record_export
-from app.domain.ordering.queries import OrderView, get_order_view, iter_orders_for_export, list_orders
+from app.domain.ordering.queries import OrderView, get_order_view, list_orders
 from app.portal import buying
 from app.portal.orders import documents, filters, pages
 from app.portal.orders.forms import CancelForm
@@ -97,7 +97,7 @@ def export() -> Response:
     chosen = filters.filters_of(found)
     do(record_export, filters=found, now=clock.now())
     kind = "xlsx" if request.form.get("kind") == "xlsx" else "csv"
-    return documents.send_orders(kind, iter_orders_for_export(db.session(), chosen))
+    return documents.send_orders(kind, db.session(), chosen)
 
 
 @blueprint.get("/<number>")
