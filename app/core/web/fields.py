@@ -20,6 +20,8 @@ _AMOUNT = re.compile(r"[0-9]+(\.[0-9]+)?")
 #: Characters that reorder what is read, so that a name can look like another one.
 _REORDERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _HIDDEN_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})
+#: What stands for bytes that are no UTF-8: keeping it would keep something else than was typed.
+_REPLACED = frozenset("\ufffd")
 
 
 def find_control_character(text: str, *, lines: bool = False) -> str | None:
@@ -27,7 +29,7 @@ def find_control_character(text: str, *, lines: bool = False) -> str | None:
     for character in text:
         if lines and character in "\n\t":
             continue
-        if character in _REORDERING or unicodedata.category(character) in _HIDDEN_CATEGORIES:
+        if character in _REORDERING | _REPLACED or unicodedata.category(character) in _HIDDEN_CATEGORIES:
             return character
     return None
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from flask import Flask, Response, g, request
 
+from app.core.web import bodies
+
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
     "connect-src 'self'; media-src 'self'; manifest-src 'self'; object-src 'none'; base-uri 'none'; "
@@ -15,7 +17,8 @@ YEAR_S = 31_536_000
 
 
 def register(app: Flask) -> None:
-    """Set the headers after each request."""
+    """Read forms strictly, and set the headers after each request."""
+    bodies.register(app)
 
     @app.after_request
     def set_headers(response: Response) -> Response:
