@@ -9,7 +9,8 @@ checked as they are handed out.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+import weakref
+from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -24,7 +25,7 @@ from sqlalchemy.orm import (
     mapped_column,
     with_loader_criteria,
 )
-from sqlalchemy.sql import Delete, Insert, Update
+from sqlalchemy.sql import ClauseElement, Delete, Insert, Update
 from sqlalchemy.sql.elements import TextClause
 from sqlalchemy.sql.selectable import TextualSelect
 
@@ -115,6 +116,9 @@ def tenant_tables() -> dict[Table, type[Any]]:
                 _tenant_tables[mapper.local_table] = mapper.class_
         _known_tables.clear()
         _known_tables.update(Base.metadata.tables)
+        _touched.clear()
+        _touched_by_key.clear()
+        _narrowed.clear()
     return _tenant_tables
 
 
@@ -208,7 +212,7 @@ def _guard_statement(state: ORMExecuteState) -> None:
         return
     if isinstance(statement, TextClause | TextualSelect | FromStatement):
         raise ScopeViolated("raw text cannot be scoped; say all_companies(reason=...)")
-    touched = find_touched(statement, tenant_tables())
+    touched = _touched_by(statement)
     if not touched.models:
         return
     scope = _required_scope(session, ", ".join(sorted(model.__name__ for model in touched.models)))
@@ -225,13 +229,47 @@ def _guard_statement(state: ORMExecuteState) -> None:
         _narrow(state, touched, company_id)
 
 
+#: What statements touch, by the statement itself (those built once) and by what SQLAlchemy knows a compiled
+#: statement by: equal keys give the same SQL, so they touch the same.
+_touched: MutableMapping[Any, Touched] = weakref.WeakKeyDictionary()
+_touched_by_key: dict[Any, Touched] = {}
+#: Statements that were narrowed already, by company; only for those built once.
+_narrowed: MutableMapping[Any, dict[int, Any]] = weakref.WeakKeyDictionary()
+_MOST_KEPT = 2000
+
+
+def _touched_by(statement: Any) -> Touched:
+    """As find_touched, remembered: the walk costs more than most statements themselves."""
+    known = tenant_tables()
+    found = _touched.get(statement)
+    if found is None:
+        key = statement._generate_cache_key() if isinstance(statement, ClauseElement) else None
+        found = _touched_by_key.get(key.key) if key is not None else None
+        if found is None:
+            found = find_touched(statement, known)
+            if key is not None:
+                if len(_touched_by_key) >= _MOST_KEPT:
+                    _touched_by_key.clear()
+                _touched_by_key[key.key] = found
+        if isinstance(statement, ClauseElement):
+            _touched[statement] = found
+    return found
+
+
 def _narrow(state: ORMExecuteState, touched: Touched, company_id: int) -> None:
     """Add the company's condition for every model the statement touches."""
-    if isinstance(state.statement, Update):
-        _guard_update(state, state.statement, company_id)
-    models = _with_related(frozenset(touched.models)) if touched.may_follow else touched.models
-    for model in models:
-        state.statement = state.statement.options(_criteria(model, company_id))
+    statement: Any = state.statement
+    if isinstance(statement, Update):
+        _guard_update(state, statement, company_id)
+    kept = _narrowed.setdefault(statement, {})
+    narrowed = kept.get(company_id)
+    if narrowed is None:
+        models = _with_related(frozenset(touched.models)) if touched.may_follow else touched.models
+        narrowed = statement.options(*(_criteria(model, company_id) for model in models))
+        if len(kept) >= _MOST_KEPT:
+            kept.clear()
+        kept[company_id] = narrowed
+    state.statement = narrowed
 
 
 def _criteria(model: type[Any], company_id: int) -> Any:
