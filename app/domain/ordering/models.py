@@ -56,9 +56,12 @@ class CartLine(CompanyOwned, Base):
         ForeignKeyConstraint(["company_id", "cart_id"], ["cart.company_id", "cart.id"]),
         UniqueConstraint("cart_id", "product_id"),
         CheckConstraint("quantity >= 1", name="quantity"),
+        # Both columns: SQLite, without statistics, would read every line of the company for one cart.
+        Index("ix_cart_line_company_cart", "company_id", "cart_id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
+    company_id: Mapped[int] = mapped_column(ForeignKey("company.id"))
     cart_id: Mapped[int]
     product_id: Mapped[int] = mapped_column(ForeignKey("product.id"), index=True)
     quantity: Mapped[int]
@@ -131,9 +134,12 @@ class OrderLine(CompanyOwned, Base):
         ),
         Index("ix_order_line_backordered", "product_id", "backordered"),
         Index("ix_order_line_company_product", "company_id", "product_id"),
+        # Both columns: SQLite, without statistics, would read every line of the company for one order.
+        Index("ix_order_line_company_order", "company_id", "order_id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
+    company_id: Mapped[int] = mapped_column(ForeignKey("company.id"))
     order_id: Mapped[int]
     position: Mapped[int]
     product_id: Mapped[int] = mapped_column(ForeignKey("product.id"))
