@@ -9,7 +9,7 @@ from flask import Flask
 import config as settings
 from app import models  # noqa: F401 - every table is known before the first query
 from app.core.database import configure_engine
-from app.core.web import assets, door, error_pages, formats, requests, security
+from app.core.web import assets, door, error_pages, formats, language, requests, security
 from app.core.web.extensions import babel, csrf, db, limiter, login_manager, migrate
 
 
@@ -29,7 +29,7 @@ def create_app(overrides: dict[str, Any] | None = None) -> Flask:
     babel.init_app(app)
     app.before_request(requests.begin)
     app.before_request(door.guard)
-    for room in (requests, assets, formats, security, error_pages):
+    for room in (requests, assets, formats, language, security, error_pages):
         room.register(app)
     from app import areas
 

@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from flask import Flask, url_for
+from markupsafe import Markup
 
 
 @lru_cache(maxsize=512)
@@ -14,8 +15,16 @@ def _fingerprint(path: str, modified_ns: int) -> str:
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:12]
 
 
+@lru_cache(maxsize=1024)
+def _icon(sprite: str, name: str, size: int, label: str | None) -> Markup:
+    size_class = "" if size == 16 else f" st-icon-{size}"
+    spoken = Markup(' role="img" aria-label="{}"').format(label) if label else Markup(' aria-hidden="true"')
+    pattern = Markup('<svg class="st-icon{}" viewBox="0 0 24 24"{}><use href="{}#{}"></use></svg>')
+    return pattern.format(size_class, spoken, sprite, name)
+
+
 def register(app: Flask) -> None:
-    """Install `asset_url('css/app.css')` for templates."""
+    """Install `asset_url('css/app.css')` for templates, and `icon_svg`, which a page draws by the hundred."""
     folder = Path(app.static_folder or "static")
     in_development = app.debug or app.testing
     known: dict[str, str] = {}
@@ -28,3 +37,8 @@ def register(app: Flask) -> None:
         return known[filename]
 
     app.jinja_env.globals["asset_url"] = asset_url
+
+    def icon_svg(name: str, size: int = 16, label: str | None = None) -> Markup:
+        return _icon(asset_url("vendor/icons.svg"), name, size, label)
+
+    app.jinja_env.globals["icon_svg"] = icon_svg

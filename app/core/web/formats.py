@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel.dates import format_date, format_datetime, format_time, format_timedelta, get_timezone_name
-from babel.numbers import format_decimal
 from flask import Flask, current_app, g
-from flask_babel import get_locale
 from markupsafe import Markup
 
 from app.core import clock
 from app.core.money import Money, exponent, round_to_currency
 from app.core.texts import N_
+from app.core.web.language import current_locale
 
 #: Typographic minus, as wide as a plus: prices with signs line up.
 MINUS = "\N{MINUS SIGN}"
@@ -28,6 +28,27 @@ _DATE_SKELETONS = {
     "day": {"en": "EEE d MMM", None: "EEE d. MMM"},
     "long": {"en": "EEEE, d MMMM y", None: "full"},
 }
+
+
+@lru_cache(maxsize=64)
+def _separators(locale: str) -> dict[int, str]:
+    symbols = Locale.parse(locale).number_symbols["latn"]
+    return str.maketrans({",": symbols["group"], ".": symbols["decimal"], "-": MINUS})
+
+
+def decimal_text(value: Decimal | int, *, least: int, most: int, locale: Locale | str) -> str:
+    """A number with grouped thousands, `least` to `most` decimals, halves rounded to even.
+
+    As Babel's format_decimal writes it by a pattern, which it reads anew for every number.
+    """
+    if most == 0 and isinstance(value, int):
+        text = f"{value:,}"
+    else:
+        text = f"{Decimal(value):,.{most}f}"
+        if most > least:
+            text = text[: len(text) - most + least] + text[len(text) - most + least :].rstrip("0")
+            text = text.rstrip(".")
+    return text.translate(_separators(str(locale)))
 
 
 def money_text(
@@ -45,8 +66,7 @@ def money_text(
         amount = Decimal(value)
     places = exponent(currency) if currency else 2
     amount = round_to_currency(amount, currency) if currency else amount
-    text = format_decimal(amount, format="#,##0." + "0" * places if places else "#,##0", locale=locale)
-    text = text.replace("-", MINUS)
+    text = decimal_text(amount, least=places, most=places, locale=locale)
     return f"{text}\N{NO-BREAK SPACE}{currency}" if code and currency else text
 
 
@@ -55,22 +75,21 @@ def price_text(value: Decimal | None, currency: str | None, *, locale: Locale | 
     if value is None:
         return DASH
     places = exponent(currency) if currency else 2
-    pattern = "#,##0." + "0" * places + "#" * max(0, 4 - places)
-    return format_decimal(value, format=pattern, locale=locale).replace("-", MINUS)
+    return decimal_text(value, least=places, most=max(places, 4), locale=locale)
 
 
 def quantity_text(value: Decimal | int | None, *, locale: Locale | str) -> str:
     """A count or measure with grouped thousands: `1,208`; None is a dash."""
     if value is None:
         return DASH
-    return format_decimal(value, format="#,##0.###", locale=locale).replace("-", MINUS)
+    return decimal_text(value, least=0, most=3, locale=locale)
 
 
 def percent_text(value: Decimal | None, *, locale: Locale | str) -> str:
     """A rate as `19 %`: 0.19 is 19, at most two decimals."""
     if value is None:
         return DASH
-    text = format_decimal(Decimal(value) * 100, format="#,##0.##", locale=locale).replace("-", MINUS)
+    text = decimal_text(Decimal(value) * 100, least=0, most=2, locale=locale)
     return f"{text}\N{NO-BREAK SPACE}%"
 
 
@@ -124,12 +143,8 @@ def vendor_zone() -> ZoneInfo:
     return ZoneInfo(read or current_app.config.get("VENDOR_TIMEZONE") or "UTC")
 
 
-def _locale() -> Locale:
-    return get_locale() or Locale("en")
-
-
 def _money(value: Decimal | Money | None, currency: str | None = None, code: bool = False) -> str:
-    return money_text(value, currency, code=code, locale=_locale())
+    return money_text(value, currency, code=code, locale=current_locale())
 
 
 def _date(value: date | datetime | None, style: str = "medium") -> str:
@@ -138,14 +153,14 @@ def _date(value: date | datetime | None, style: str = "medium") -> str:
     if isinstance(value, datetime):
         value = value.astimezone(vendor_zone()).date()
     return Markup('<time datetime="{}">{}</time>').format(
-        value.isoformat(), date_text(value, style, locale=_locale())
+        value.isoformat(), date_text(value, style, locale=current_locale())
     )
 
 
 def _datetime(value: datetime | None, style: str = "medium") -> str:
     if value is None:
         return DASH
-    zone, locale = vendor_zone(), _locale()
+    zone, locale = vendor_zone(), current_locale()
     title = moment_title(value, zone, locale=locale)
     if style == "plain":
         return title
@@ -164,9 +179,9 @@ def register(app: Flask) -> None:
     """Install the filters, and `N_`, which marks a text for translation where it is only stored."""
     filters: dict[str, Callable[..., str]] = {
         "money": _money,
-        "price": lambda value, currency=None: price_text(value, currency, locale=_locale()),
-        "quantity": lambda value: quantity_text(value, locale=_locale()),
-        "percent": lambda value: percent_text(value, locale=_locale()),
+        "price": lambda value, currency=None: price_text(value, currency, locale=current_locale()),
+        "quantity": lambda value: quantity_text(value, locale=current_locale()),
+        "percent": lambda value: percent_text(value, locale=current_locale()),
         "date": _date,
         "datetime": _datetime,
         "flatten_errors": flatten_errors,

@@ -7,10 +7,10 @@ import uuid
 from typing import Any
 
 from flask import Flask, g, request
-from flask_babel import gettext
 from werkzeug.routing import IntegerConverter, Map
 
 from app.core.texts import translator
+from app.core.web.language import current_texts
 
 #: The largest key a database stores.
 MAX_KEY = 2**63 - 1
@@ -40,4 +40,4 @@ def begin() -> None:
 
 def _gettext(message: str) -> str:
     # Placeholders are filled by `_`, so nothing is passed on here.
-    return str(gettext(message))
+    return current_texts().plain(message)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
-from flask import request, url_for
+from flask import g, request, url_for
 from werkzeug.datastructures import MultiDict
 
 from app.core.errors import InvalidInput
@@ -23,6 +24,21 @@ SORTS = {
 }
 #: More filters than a person could tick are cut off.
 MAX_FACETS, MAX_VALUES = 20, 60
+
+
+#: Characters that a path keeps as they are, as Werkzeug builds it.
+_KEPT = "!$&'()*+,/:;=@"
+
+
+def of_product(endpoint: str, sku: str) -> str:
+    """The address of a product's page or action. Its stem is built once a request: lists have hundreds."""
+    stems: dict[str, str] | None = g.get("product_stems")
+    if stems is None:
+        stems = g.product_stems = {}
+    stem = stems.get(endpoint)
+    if stem is None:
+        stem = stems[endpoint] = url_for(endpoint, sku="-").removesuffix("-")
+    return stem + quote(sku, safe=_KEPT)
 
 
 def given_text(name: str, *, maximum: int = 200) -> str:

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from flask_babel import get_locale
-
 from app.core.texts import _
 from app.core.web.formats import date_text, quantity_text
+from app.core.web.language import current_locale
 from app.domain.catalogue.listing import ProductRow
 from app.domain.catalogue.pricing import Ladder, Price, Step, resolve_price
 from app.domain.catalogue.quantities import QuantityRule
 from app.domain.inventory.queries import StockView
+from app.portal.catalogue import addresses
 
 #: Kinds that no warehouse holds.
 WITHOUT_STOCK = frozenset({"service", "extended_warranty"})
@@ -42,6 +42,19 @@ class Card:
     pack: str
     stock: StockMark | None
     in_cart: int = 0
+
+    @property
+    def href(self) -> str:
+        return addresses.of_product("portal.catalogue.product", self.row.sku)
+
+    @property
+    def add_href(self) -> str:
+        return addresses.of_product("portal.catalogue.add", self.row.sku)
+
+    @property
+    def why_href(self) -> str:
+        quantity = f"?quantity={self.in_cart}" if self.in_cart else ""
+        return addresses.of_product("portal.catalogue.why", self.row.sku) + quantity
 
     @property
     def is_on_request(self) -> bool:
@@ -91,12 +104,12 @@ def stock_mark(kind: str, stock: StockView | None, *, wanted: int = 1) -> StockM
 
 def number(value: int) -> str:
     """A count with grouped thousands, in the reader's language."""
-    return quantity_text(value, locale=get_locale() or "en")
+    return quantity_text(value, locale=current_locale())
 
 
 def day_text(day: date) -> str:
     """`Wed 2 Dec`, in the reader's language."""
-    return date_text(day, "day", locale=get_locale() or "en")
+    return date_text(day, "day", locale=current_locale())
 
 
 def card_of(
