@@ -10,10 +10,9 @@ from flask import g
 from app.core import clock
 from app.core.errors import NotFound
 from app.core.web.door import current_actor
-from app.core.web.extensions import db
 from app.core.web.formats import vendor_zone
 from app.core.web.visitor import current_visitor
-from app.domain.catalogue.buyers import Buyer, get_buyer
+from app.domain.catalogue.buyers import Buyer
 
 
 def today() -> date:
@@ -31,8 +30,14 @@ def current_buyer() -> Buyer:
     """The signed-in company as a buyer, for the branch of its present cart, else its first branch."""
     known: Buyer | None = g.get("buyer")
     if known is None:
-        known = g.buyer = get_buyer(
-            db.session(), company_id=company_id(), branch_id=current_visitor().extras.get("branch_id")
+        read = current_visitor().extras  # with the sign-in, which also found the company open
+        known = g.buyer = Buyer(
+            company_id=company_id(),
+            branch_id=read["branch_id"],
+            tier=read["tier"],
+            currency=read["currency"],
+            visibility_mode=read["visibility_mode"],
+            has_own_numbers=bool(read["has_own_numbers"]),
         )
     return known
 

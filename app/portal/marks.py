@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
+from app.core.web.visitor import current_visitor
 from app.domain.ordering.queries import list_carts
 
 
@@ -19,8 +20,18 @@ class CartMark:
     units: int = 0
 
 
+def cart_mark_read() -> CartMark:
+    """The company's present cart as it was when the request began; no statement."""
+    read = current_visitor().extras
+    if read.get("cart_id") is None:
+        return CartMark()
+    return CartMark(
+        read["cart_id"], read["cart_name"], int(read["cart_lines"] or 0), int(read["cart_units"] or 0)
+    )
+
+
 def cart_mark(session: Session) -> CartMark:
-    """The company's present cart, in one statement."""
+    """The company's present cart as it is now, in one statement."""
     carts = list_carts(session, limit=1)
     if not carts:
         return CartMark()

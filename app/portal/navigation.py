@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select
 
 from app.core.permissions import Permission
 from app.core.texts import N_
 from app.core.web.shell import NavEntry, Navigation, NavSection
-from app.domain.accounts.models import Branch, Membership, SignInSession
+from app.domain.accounts.models import Branch, Company, Membership, SignInSession
+from app.domain.catalogue.models import CustomerPartNumber
 from app.domain.ordering.models import Cart, CartLine
 
 HOME = NavEntry(N_("Home"), "portal.home.index", "home", Permission.ACCOUNT_USE)
@@ -38,40 +40,43 @@ NAVIGATION = Navigation(
 )
 
 
+@cache
 def counts_read_along() -> Mapping[str, Any]:
-    """Scalar subqueries that the sign-in read carries, so that the frame costs no statement of its own."""
+    """Columns that the sign-in read carries: the present cart, and the company as a buyer.
+
+    So that the frame costs no statement of its own, and no list one for whom it is read. Built once.
+    """
     company_id = func.coalesce(SignInSession.view_as_company_id, Membership.company_id)
-    latest = (
+    latest = _read_along(
         select(Cart.id)
         .where(Cart.company_id == company_id, Cart.placed_at.is_(None), Cart.discarded_at.is_(None))
         .order_by(Cart.updated_at.desc(), Cart.id.desc())
         .limit(1)
-        .correlate(SignInSession, Membership)
-        .scalar_subquery()
     )
-    lines = (
-        select(func.count(CartLine.id))
-        .where(CartLine.cart_id == latest)
-        .correlate(SignInSession, Membership)
-        .scalar_subquery()
-    )
+    lines = select(func.count(CartLine.id)).where(CartLine.cart_id == latest)
+    units = select(func.sum(CartLine.quantity)).where(CartLine.cart_id == latest)
     # The branch of that cart where it is still open, else the company's first open branch. Two subqueries:
     # SQLite does not find the outer row from within a subquery's ORDER BY.
     of_cart = (
-        select(Branch.id)
-        .join(Cart, Cart.branch_id == Branch.id)
-        .where(Cart.id == latest, Branch.is_active)
-        .correlate(SignInSession, Membership)
-        .scalar_subquery()
+        select(Branch.id).join(Cart, Cart.branch_id == Branch.id).where(Cart.id == latest, Branch.is_active)
     )
-    first_open = (
-        select(func.min(Branch.id))
-        .where(Branch.company_id == company_id, Branch.is_active)
-        .correlate(SignInSession, Membership)
-        .scalar_subquery()
-    )
-    branch = func.coalesce(of_cart, first_open)
-    return {"cart_id": latest, "cart_lines": lines, "branch_id": branch}
+    first_open = select(func.min(Branch.id)).where(Branch.company_id == company_id, Branch.is_active)
+    own_numbers = exists().where(CustomerPartNumber.company_id == company_id)
+    return {
+        "cart_id": latest,
+        "cart_name": _read_along(select(Cart.name).where(Cart.id == latest)),
+        "cart_lines": _read_along(lines),
+        "cart_units": _read_along(units),
+        "branch_id": func.coalesce(_read_along(of_cart), _read_along(first_open)),
+        "tier": Company.tier,
+        "currency": Company.currency,
+        "visibility_mode": Company.visibility_mode,
+        "has_own_numbers": own_numbers.correlate(SignInSession, Membership),
+    }
+
+
+def _read_along(statement: Any) -> Any:
+    return statement.correlate(SignInSession, Membership).scalar_subquery()
 
 
 def count_rooms(visitor: Any) -> Mapping[str, int]:

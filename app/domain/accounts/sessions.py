@@ -7,9 +7,10 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from app.core import audit
@@ -78,7 +79,9 @@ def hash_token(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def _sign_in_statement(token: str, extras: Mapping[str, Any]) -> Any:
+@lru_cache(maxsize=8)
+def _sign_in_statement(extras: tuple[tuple[str, Any], ...]) -> Any:
+    """Built once for the columns read along: every request runs it."""
     others = (
         select(func.count(Membership.id))
         .where(Membership.user_id == User.id, Membership.is_active)
@@ -105,14 +108,14 @@ def _sign_in_statement(token: str, extras: Mapping[str, Any]) -> Any:
             Vendor.name.label("vendor_name"),
             Vendor.timezone.label("vendor_timezone"),
             others.label("membership_count"),
-            *(column.label(f"extra_{name}") for name, column in extras.items()),
+            *(column.label(f"extra_{name}") for name, column in extras),
         )
         .join(User, User.id == SignInSession.user_id)
         .join(Membership, Membership.id == SignInSession.membership_id)
         .outerjoin(Company, Company.id == company_id)
         .outerjoin(Vendor, Vendor.id == 1)
         .where(
-            SignInSession.token_hash == hash_token(token),
+            SignInSession.token_hash == bindparam("token_hash"),
             SignInSession.ended_at.is_(None),
             User.is_disabled.is_(False),
             Membership.is_active,
@@ -149,7 +152,8 @@ def find_signed_in(
     """
     extras = extras or {}
     with all_companies(session, reason="reading a sign-in session"):
-        row = session.execute(_sign_in_statement(token, extras)).one_or_none()
+        statement = _sign_in_statement(tuple(extras.items()))
+        row = session.execute(statement, {"token_hash": hash_token(token)}).one_or_none()
     if row is None or (row.acting_company_id is not None and not row.company_is_active):
         return None
     role = Role(row.role)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, false, select
+from sqlalchemy import ColumnElement, bindparam, false, select
 from sqlalchemy.orm import Session, aliased
 
 from app.core.errors import NotFound
@@ -50,19 +50,18 @@ class CategoryScope:
     ancestor_ids: tuple[int, ...]
 
 
+_Root = aliased(Category)
+_SCOPE = (
+    select(Category.id, Category.name, Category.slug, Category.path)
+    .join(_Root, Category.path.like(_Root.path.concat("%")))
+    .where(_Root.slug == bindparam("slug"))
+    .order_by(Category.path, Category.id)
+)
+
+
 def get_category_scope(session: Session, slug: str) -> CategoryScope:
     """:raises NotFound: no category has that slug."""
-    root = aliased(Category)
-    rows = (
-        session.execute(
-            select(Category.id, Category.name, Category.slug, Category.path)
-            .join(root, Category.path.like(root.path.concat("%")))
-            .where(root.slug == slug)
-            .order_by(Category.path, Category.id)
-        ).all()
-        if is_storable(slug)
-        else []
-    )
+    rows = session.execute(_SCOPE, {"slug": slug}).all() if is_storable(slug) else []
     top = next((row for row in rows if row.slug == slug), None)
     if top is None:
         raise NotFound(_("There is no such category."))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import bindparam, case, literal, null, select, union_all
+from sqlalchemy import bindparam, case, literal, null, select, true, union_all
 from sqlalchemy.orm import Session
 
 from app.core.database import BigInt
@@ -50,23 +50,31 @@ class CategoryNode:
     depth: int
 
 
+def _tree(sees: Any) -> Any:
+    # One product each: a limit keeps PostgreSQL from reading them all for an EXISTS.
+    holds = (
+        select(Product.id)
+        .where(Product.category_id == Category.id, Product.life_cycle != "ended", sees)
+        .limit(1)
+        .scalar_subquery()
+    )
+    return select(
+        Category.id, Category.parent_id, Category.name, Category.slug, Category.path, holds.label("holds")
+    ).order_by(Category.position, Category.name, Category.id)
+
+
+#: For those who see everything; built once.
+_WHOLE_TREE = _tree(true())
+
+
 def category_tree(session: Session, buyer: Buyer | None, *, on: date) -> list[CategoryNode]:
     """Categories that hold a visible product, not ended, somewhere below; parents before children.
 
     Vendor staff (None) see the empty ones as well.
     """
-    # One product each: a limit keeps PostgreSQL from reading them all for an EXISTS.
-    holds = (
-        select(Product.id)
-        .where(Product.category_id == Category.id, Product.life_cycle != "ended", visible(buyer, on))
-        .limit(1)
-        .scalar_subquery()
-    )
-    rows = session.execute(
-        select(
-            Category.id, Category.parent_id, Category.name, Category.slug, Category.path, holds.label("holds")
-        ).order_by(Category.position, Category.name, Category.id)
-    ).all()
+    sees_all = buyer is None or buyer.company_id is None or buyer.visibility_mode == "all"
+    statement = _WHOLE_TREE if sees_all else _tree(visible(buyer, on))
+    rows = session.execute(statement).all()
     kept = {int(part) for row in rows if row.holds or buyer is None for part in row.path.split("/") if part}
     children: dict[int | None, list[Any]] = {}
     for row in rows:

@@ -32,7 +32,7 @@ from app.portal import buying
 from app.portal.catalogue import addresses
 from app.portal.catalogue.cards import Card, card_of, cards_of, pack_text, price_at, stock_mark
 from app.portal.catalogue.forms import AddForm
-from app.portal.marks import cart_mark
+from app.portal.marks import cart_mark, cart_mark_read
 from app.portal.sign_in.routes import local_path
 
 blueprint = Blueprint("catalogue", __name__, url_prefix="/catalogue")
@@ -88,7 +88,7 @@ def index() -> Any:
         sort=sort,
         groups=_facet_groups(groups) if with_facets else None,
         address=addresses.address,
-        mark=cart_mark(db.session()),
+        mark=cart_mark_read(),
         may_buy=current_actor().may(Permission.CART_MANAGE),
         sees_prices=current_actor().may(Permission.PRICE_READ),
         **_pager(page, values),
