@@ -26,7 +26,7 @@ DESKTOP, PHONE = (1280, 820), (390, 844)
 class Shot:
     """One picture: its file's name, who is signed in (None: nobody), and the address.
 
-    From there the link whose name has `followed` in it is taken, and `opened` is unfolded.
+    From there the link whose name has `followed` in it is taken, and the why of the row `opened` is unfolded.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Shot:
 SHOTS = (
     Shot("home-1280", "buyer", "/home"),
     Shot("catalogue-1280", "buyer", "/catalogue?category=storage"),
-    Shot("why-1280", "buyer", "/catalogue?category=storage", opened=".st-why >> nth=1"),
+    Shot("why-1280", "buyer", "/catalogue?category=internal-drives&brand=Tarnel", opened="SSD-N2-2T"),
     Shot("product-1280", "buyer", "/catalogue/product/SSD-N2-2T"),
     Shot("cart-1280", "buyer", "/carts/current"),
     Shot("checkout-1280", "buyer", "/carts/current", followed="Check out"),
@@ -129,8 +129,9 @@ class Studio:
                 page.locator("main").get_by_role("link", name=shot.followed).first.click()
                 page.wait_for_load_state("networkidle")
             if shot.opened:
-                page.locator(shot.opened).locator("summary").click()
-                page.wait_for_load_state("networkidle")
+                why = page.locator("tr", has_text=shot.opened).locator(".st-why")
+                why.locator("summary").click()
+                why.get_by_role("heading").wait_for()
             page.screenshot(path=file)
         finally:
             context.close()
@@ -170,9 +171,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Command line; exit 1 with a sentence where a page cannot be drawn."""
     parser = argparse.ArgumentParser(description="Make the README's pictures.")
     parser.add_argument("names", nargs="*", help="only these pictures; all where none is named")
-    parser.add_argument(
-        "--to", type=Path, default=ROOT / "docs" / "images", help="folder of the pictures"
-    )
+    parser.add_argument("--to", type=Path, default=ROOT / "docs" / "images", help="folder of the pictures")
     options = parser.parse_args(arguments)
     unknown = sorted(set(options.names) - {shot.name for shot in SHOTS})
     if unknown:

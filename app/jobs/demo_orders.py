@@ -80,7 +80,7 @@ ORDERS = (
         cancelled=("SSD-N2-1T", 20, "The school needs fewer."),
     ),
     DemoOrder("KB-0359", KETTLE, MARA, 1, (("SET-DESK-24", 2), ("SVC-IMG", 2))),
-    DemoOrder("KB-0360", KETTLE, MARA, 0.1, (("SSD-N3P-4T", 10),)),
+    DemoOrder("KB-0360", KETTLE, MARA, 0.1, (("SSD-N3P-4T", 10), ("MEM-D5-32G", 4), ("MON-VL-24", 2))),
     DemoOrder("Q-88120", QUILL, CORA, 15, (("SSD-S1-1T9", 20),), end_customer="Juniper Street Clinic"),
     DemoOrder("Q-88141", QUILL, CORA, 4, (("SW-LN-24", 5), ("SW-LN-24P", 2))),
     DemoOrder("ML-17", MARROW, DIRK, 8, (("MEM-D4-16G", 4), ("PSU-HL-550", 2))),

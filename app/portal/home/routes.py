@@ -12,6 +12,7 @@ from app.core.permissions import Permission
 from app.core.texts import _
 from app.core.web.door import allow, current_actor
 from app.core.web.extensions import db
+from app.core.web.formats import vendor_zone
 from app.core.web.visitor import current_visitor
 from app.domain.ordering.desk import RequestFilters, count_orders_by_week, list_price_requests
 from app.domain.ordering.queries import OrderFilters, OrderRow, list_carts, list_orders
@@ -127,7 +128,7 @@ def _order(row: OrderRow) -> Task:
         act=_("See order"),
         href=url_for("portal.orders.show", number=row.number),
         name=row.number,
-        due=day_text(row.placed_at.date()),
+        due=day_text(row.placed_at.astimezone(vendor_zone()).date()),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from app.core.states import StateChange
 from app.core.texts import N_, _
+from app.core.web.formats import vendor_zone
 from app.domain.ordering.queries import OrderLineView, OrderView
 from app.portal.amounts import Sum, sums_of
 from app.portal.catalogue.cards import day_text, number
@@ -41,11 +42,11 @@ class HistoryEntry:
 
 def heads(view: OrderView) -> list[tuple[str, str, str | None]]:
     """Name, date or gap, and family of each step."""
-    placed = day_text(view.order.placed_at.date())
-    short = len(view.short_lines)
+    placed = day_text(view.order.placed_at.astimezone(vendor_zone()).date())
+    short = sum(line.line.backordered for line in view.short_lines)
     notes: list[tuple[str, str | None]] = [(placed, None), (placed, None), ("", None)]
     if short:
-        notes[2] = (_("%(n)s short", n=short), "warn")
+        notes[2] = (_("%(n)s short", n=number(short)), "warn")
     notes += [("", None)] * 3
     return [(_(name), note, family) for name, (note, family) in zip(STEPS, notes, strict=True)]
 

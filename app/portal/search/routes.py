@@ -17,6 +17,7 @@ from app.domain.ordering.queries import OrderFilters, find_order_number, list_or
 from app.portal import buying
 from app.portal.catalogue.addresses import given_text
 from app.portal.catalogue.cards import cards_of
+from app.portal.marks import cart_mark_read
 
 blueprint = Blueprint("search", __name__, url_prefix="/search")
 
@@ -42,6 +43,7 @@ def index() -> Any:
         buyer=buying.current_buyer(),
         may_buy=current_actor().may(Permission.CART_MANAGE),
         sees_prices=current_actor().may(Permission.PRICE_READ),
+        mark=cart_mark_read(),
         **_found(text),
     )
     return (body, error.status) if error else body
