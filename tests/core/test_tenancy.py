@@ -183,6 +183,38 @@ def test_a_statement_serves_one_company_after_another(world: Session) -> None:
             assert world.scalars(statement).all() == [expected]
 
 
+@pytest.mark.parametrize("way", REFUSED_READS)
+def test_what_was_refused_once_is_refused_again(world: Session, way: str) -> None:
+    for _attempt in (1, 2):
+        with company_scope(world, OWN), pytest.raises(ScopeViolated):
+            world.execute(REFUSED_READS[way])
+
+
+def test_what_was_read_over_all_companies_is_refused_to_one(world: Session) -> None:
+    statement = select(BRANCHES.c.name)
+    with all_companies(world, reason="test"):
+        assert sorted(world.scalars(statement)) == ["other", "own"]
+    with company_scope(world, OWN), pytest.raises(ScopeViolated):
+        world.execute(statement)
+
+
+def test_a_statement_made_from_a_remembered_one_is_looked_at_anew(world: Session) -> None:
+    harmless = select(Product.sku)
+    with company_scope(world, OWN):
+        assert world.scalars(harmless).all() == ["A-1"]
+        assert world.execute(harmless.add_columns(Branch.name).join(Branch, true())).all() == [("A-1", "own")]
+        with pytest.raises(ScopeViolated):
+            world.execute(harmless.add_columns(BRANCHES.c.name))
+    with pytest.raises(ScopeMissing):
+        world.execute(harmless.where(exists().where(Branch.id == OWN)))
+
+
+def test_statements_that_differ_by_their_values_alone_keep_their_own(world: Session) -> None:
+    with company_scope(world, OWN):
+        for branch_id, expected in ((OWN, ["own"]), (OTHER, []), (OWN, ["own"])):
+            assert world.scalars(select(Branch.name).where(Branch.id == branch_id)).all() == expected
+
+
 def test_all_companies_reads_everything(world: Session) -> None:
     with all_companies(world, reason="test"):
         assert world.scalars(select(Branch.name).order_by(Branch.id)).all() == ["own", "other"]

@@ -12,6 +12,7 @@ from app.core.money import Money
 from app.core.web.formats import (
     date_text,
     datetime_text,
+    decimal_text,
     flatten_errors,
     moment_title,
     money_text,
@@ -45,6 +46,23 @@ def test_money_has_the_currencys_decimals_and_a_real_minus(value, currency, code
 def test_unit_prices_keep_up_to_four_decimals():
     assert price_text(Decimal("0.0335"), "USD", locale="en") == "0.0335"
     assert price_text(Decimal("12.5"), "USD", locale="en") == "12.50"
+
+
+@pytest.mark.parametrize(
+    ("value", "least", "most", "locale", "expected"),
+    [
+        (Decimal("1234567.125"), 2, 2, "en", "1,234,567.12"),
+        (Decimal("0.135"), 2, 2, "en", "0.14"),
+        (Decimal("12.5000"), 2, 4, "en", "12.50"),
+        (Decimal("12.1250"), 2, 4, "de", "12,125"),
+        (Decimal("-1234.5"), 0, 3, "fr", "\u22121\u202f234,5"),
+        (1208, 0, 3, "de", "1.208"),
+        (1000, 0, 0, "en", "1,000"),
+        (Decimal("100"), 0, 2, "en", "100"),
+    ],
+)
+def test_numbers_have_the_decimals_asked_for_halves_to_even(value, least, most, locale, expected):
+    assert decimal_text(value, least=least, most=most, locale=locale) == expected
 
 
 def test_quantities_and_rates_are_grouped_and_short():

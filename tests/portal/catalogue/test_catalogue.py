@@ -18,7 +18,8 @@ from tests.factories.catalogue import (
     make_listing,
     make_product,
 )
-from tests.portal.shop import HTMX, Shop, statements, text_of
+from tests.factories.ordering import make_receipt
+from tests.portal.shop import DUE, HTMX, Shop, statements, text_of
 
 
 def test_a_row_shows_price_next_break_stock_and_pack(shop: Shop) -> None:
@@ -254,3 +255,15 @@ def test_the_list_costs_the_same_for_one_row_and_for_a_page(shop: Shop) -> None:
     with statements(shop.app) as many:
         assert shop.buyer.get("/catalogue?q=row of many").status_code == 200
     assert len(many) <= len(one) <= 16
+
+
+def test_the_product_page_costs_the_same_with_little_and_with_much_on_it(shop: Shop) -> None:
+    with statements(shop.app) as little:
+        assert shop.buyer.get("/catalogue/product/CPU-1").status_code == 200
+    for day in range(1, 9):
+        make_receipt(shop.session, shop.ssd, 10, DUE.replace(day=day))
+    many_steps = {shop.ssd: [(10 * step, f"{9 - step / 10:.2f}") for step in range(1, 9)]}
+    make_agreement(shop.session, company=shop.company, prices=many_steps)
+    with statements(shop.app) as much:
+        assert shop.buyer.get("/catalogue/product/SSD-1").status_code == 200
+    assert len(much) <= len(little) <= 8
