@@ -114,7 +114,7 @@ class Snapshot:
             for name in self.tables
         )
         with self._engine.connect() as connection:
-            return dict(connection.execute(text(parts)).tuples().all())
+            return {row[0]: row[1] for row in connection.execute(text(parts))}
 
     def _prints_of_sqlite(self) -> dict[str, str]:
         found = {}

@@ -7,6 +7,7 @@ import logging
 from flask import Flask, g, render_template, request
 from flask_limiter.errors import RateLimitExceeded
 from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from werkzeug.exceptions import HTTPException, SecurityError
 
 from app.core.errors import DomainError, PermissionDenied
@@ -15,6 +16,8 @@ from app.core.web.door import audit_refusal
 from app.core.web.extensions import db
 
 log = logging.getLogger("sellthru")
+
+RETRY_AFTER_S = 30
 
 Answer = tuple[str, int] | tuple[str, int, dict[str, str]]
 
@@ -38,12 +41,26 @@ _TITLES = {
     422: lambda: _("Something needs changing"),
     429: lambda: _("Too many tries"),
     500: lambda: _("Our fault"),
+    503: lambda: _("Not at the moment"),
 }
 
 
 def title_of(status: int) -> str:
     """A few words for an HTTP status."""
     return _TITLES.get(status, _TITLES[500 if status >= 500 else 400])()
+
+
+def _database_away(error: OperationalError) -> Answer:
+    # Lost, restarting, locked too long, or its disk is full: another try may succeed.
+    log.error("the database did not do its work on %s", request.endpoint, exc_info=error)
+    message = _("The database is out of reach or has no room. Nothing was saved. Try again in a minute.")
+    headers = {"Retry-After": str(RETRY_AFTER_S)}
+    try:
+        db.session.rollback()
+        return render_error(503, title_of(503), message, headers)
+    except SQLAlchemyError:
+        # The page's frame reads who is signed in.
+        return message, 503, {**headers, "Content-Type": "text/plain; charset=utf-8"}
 
 
 def register(app: Flask) -> None:
@@ -85,6 +102,8 @@ def register(app: Flask) -> None:
         }
         message = messages.get(status, _("The request was not understood. Go back and try again."))
         return render_error(status, title_of(status), message)
+
+    app.register_error_handler(OperationalError, _database_away)
 
     @app.errorhandler(Exception)
     def unexpected(error: Exception) -> Answer:
