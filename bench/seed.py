@@ -171,7 +171,8 @@ def _batches(
 ) -> Iterator[list[dict[str, Any]]]:
     batch: list[dict[str, Any]] = []
     for number in range(1, products + 1):
-        leaf, noun = leaves[number % len(leaves)]
+        # Categories are never alike in size: every fifth product is of the first.
+        leaf, noun = leaves[0 if number % 5 == 0 else number % len(leaves)]
         batch.append(_product(dice, number, leaf, noun))
         if len(batch) == BATCH:
             yield batch

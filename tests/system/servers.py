@@ -28,7 +28,9 @@ def environment(database_url: str, data_dir: Path, **extra: str) -> dict[str, st
     }
 
 
-def flask(database_url: str, data_dir: Path, *arguments: str, **extra: str) -> subprocess.CompletedProcess[str]:
+def flask(
+    database_url: str, data_dir: Path, *arguments: str, **extra: str
+) -> subprocess.CompletedProcess[str]:
     """Run a `flask` command of the instance and return what it said."""
     return subprocess.run(
         [sys.executable, "-m", "flask", *arguments],
