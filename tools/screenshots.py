@@ -39,24 +39,17 @@ class Shot:
 
 
 SHOTS = (
-    Shot("home-1280", "buyer", "/home"),
-    Shot("catalogue-1280", "buyer", "/catalogue?category=storage"),
-    Shot("why-1280", "buyer", "/catalogue?category=internal-drives&brand=Tarnel", opened="SSD-N2-2T"),
-    Shot("product-1280", "buyer", "/catalogue/product/SSD-N2-2T"),
-    Shot("cart-1280", "buyer", "/carts/current"),
-    Shot("checkout-1280", "buyer", "/carts/current", followed="Check out"),
-    Shot("order-1280", "buyer", "/orders?q=KB-0360", followed="SO-"),
-    Shot("orders-1280", "buyer", "/orders"),
-    Shot("console-1280", "vendor_sales", "/console"),
-    Shot("console-orders-1280", "vendor_sales", "/console/orders"),
-    Shot("console-stock-1280", "vendor_warehouse", "/console/stock"),
-    Shot("catalogue-1280-dark", "buyer", "/catalogue?category=storage", DESKTOP, "dark"),
-    Shot("console-1280-dark", "vendor_sales", "/console", DESKTOP, "dark"),
-    Shot("home-390", "buyer", "/home", PHONE),
-    Shot("catalogue-390", "buyer", "/catalogue?category=storage", PHONE),
-    Shot("order-390", "buyer", "/orders?q=KB-0360", PHONE, followed="SO-"),
-    Shot("checkout-390", "buyer", "/carts/current", PHONE, followed="Check out"),
-    Shot("sign-in-1280", None, "/sign-in"),
+    Shot("home", "buyer", "/home"),
+    Shot("catalogue", "buyer", "/catalogue?category=internal-drives&brand=Tarnel", opened="SSD-N2-2T"),
+    Shot("checkout", "buyer", "/carts/current", followed="Check out"),
+    Shot("order", "buyer", "/orders?q=KB-0360", followed="SO-"),
+    Shot("console", "vendor_sales", "/console"),
+    Shot("console-orders", "vendor_sales", "/console/orders"),
+    Shot("console-stock", "vendor_warehouse", "/console/stock"),
+    Shot("catalogue-dark", "buyer", "/catalogue?category=storage", scheme="dark"),
+    Shot("home-phone", "buyer", "/home", PHONE),
+    Shot("catalogue-phone", "buyer", "/catalogue?category=storage", PHONE),
+    Shot("order-phone", "buyer", "/orders?q=KB-0360", PHONE, followed="SO-"),
 )
 
 

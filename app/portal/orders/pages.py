@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from flask_babel import ngettext
+
 from app.core.states import StateChange
 from app.core.texts import N_, _
 from app.core.web.formats import vendor_zone
@@ -43,10 +45,10 @@ class HistoryEntry:
 def heads(view: OrderView) -> list[tuple[str, str, str | None]]:
     """Name, date or gap, and family of each step."""
     placed = day_text(view.order.placed_at.astimezone(vendor_zone()).date())
-    short = sum(line.line.backordered for line in view.short_lines)
+    short = len(view.short_lines)
     notes: list[tuple[str, str | None]] = [(placed, None), (placed, None), ("", None)]
     if short:
-        notes[2] = (_("%(n)s short", n=number(short)), "warn")
+        notes[2] = (ngettext("%(num)s line short", "%(num)s lines short", short), "warn")
     notes += [("", None)] * 3
     return [(_(name), note, family) for name, (note, family) in zip(STEPS, notes, strict=True)]
 
