@@ -183,7 +183,7 @@ def test_adding_by_htmx_gives_the_row_and_the_carts_mark(shop: Shop) -> None:
     assert body.lstrip().startswith("<tr")
     assert "10 in cart" in body
     assert 'id="cart-mark"' in body
-    assert "Cart, 1 line\"" in body
+    assert 'Cart, 1 line"' in body
 
 
 @pytest.mark.parametrize(
