@@ -100,12 +100,24 @@ class Snapshot:
                     connection.execute(text(f'DELETE FROM "{name}"'))
                     connection.execute(text(f'INSERT INTO "{name}" SELECT * FROM kept."{name}"'))
                 connection.execute(text("SET session_replication_role = DEFAULT"))
+                # So that what is made twice gets the same numbers twice.
+                connection.execute(
+                    text(
+                        "SELECT setval(name::regclass, coalesce(last, 1), last IS NOT NULL) FROM kept.numbers"
+                    )
+                )
 
     def _keep_on_postgres(self) -> None:
         with self._engine.connect() as connection:
             connection.execute(text("CREATE SCHEMA kept"))
             for name in self.tables:
                 connection.execute(text(f'CREATE TABLE kept."{name}" AS SELECT * FROM public."{name}"'))
+            connection.execute(
+                text(
+                    "CREATE TABLE kept.numbers AS"
+                    " SELECT quote_ident(sequencename) AS name, last_value AS last FROM pg_sequences WHERE schemaname = 'public'"
+                )
+            )
 
     def _prints_of_postgres(self) -> dict[str, str]:
         parts = " UNION ALL ".join(

@@ -19,9 +19,7 @@ from tests.system import forms
 from tests.system.forms import Form, Site
 from tests.system.hostile import CLASSES
 from tests.system.scratch import Snapshot
-from tests.system.world import Browser, World, rules_of, world
-
-pytestmark = pytest.mark.xdist_group("hostile")
+from tests.system.world import DATABASES, Browser, World, rules_of, world
 
 SOAK = os.environ.get("SOAK") == "1"
 #: On PostgreSQL, what its driver and server might stumble over that SQLite does not.
@@ -29,7 +27,10 @@ OF_POSTGRES = ("quotes", "full text", "nul", "numbers", "not utf-8", "10 kB", "d
 PROBE = "Quinzx probe"
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(kind, marks=pytest.mark.xdist_group(f"hostile {kind}")) for kind in DATABASES],
+)
 def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with (
         pytest.MonkeyPatch.context() as patch,

@@ -55,6 +55,7 @@ from tests.factories import ordering as orders
 from tests.factories.accounts import NOW, PASSWORD, actor_for
 from tests.system.scratch import Snapshot, scratch_database
 
+DATABASES = ("sqlite", "postgres")
 #: Roles of people who work for a reseller company.
 COMPANY_ROLES = [*sorted(RESELLER_ROLES), Role.END_CUSTOMER_DESK]
 STAFF_ROLES = sorted(VENDOR_ROLES)

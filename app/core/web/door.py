@@ -80,6 +80,9 @@ def guard() -> Response | None:
     if request.is_json and (request.blueprint or "").split(".")[0] != "api":
         # Flask-WTF would read it as the form, with values that are no text.
         raise UnsupportedMediaType()
+    if any("\0" in str(value) for value in (request.view_args or {}).values()):
+        # No name of anything has it, and PostgreSQL does not even compare it.
+        raise NotFound()
     kind, permission, view_as_may_post = declared
     if kind == "public":
         return None

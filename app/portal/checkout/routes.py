@@ -157,7 +157,8 @@ def _checkout(form: CheckoutForm) -> Checkout:
 
 def _keep(cart_id: int, form: CheckoutForm) -> None:
     """Keep the entries with the cart, also across sign-outs."""
-    draft = {name: form[name].data or "" for name in KEPT}
+    draft = {name: "" if form[name].errors else form[name].data or "" for name in KEPT}
+    draft["end_customer_id"] = str(row_number(form.end_customer_id.data) or "")
     draft["requested_on"] = form.requested_on.data.isoformat() if form.requested_on.data else ""
     do(
         actions.save_checkout_draft,
