@@ -60,6 +60,7 @@ STARTS = {
     "buyer": ("/search?q=dock", "/catalogue/product/SET-DESK-24"),
     "vendor_sales": (
         "/console/search?q=dock",
+        "/console/price-requests?state=all",
         "/console/companies/new",
         "/console/products/sku/SET-DESK-24",
         "/console/products/categories/2",
