@@ -103,7 +103,7 @@ def create_floor(engine: Engine) -> Flask:
         lines = json.loads(request.get_data())
         ids = sorted(line["product_id"] for line in lines)
         with engine.begin() as connection:
-            prices = dict(
+            prices: dict[int, int] = dict(
                 connection.execute(
                     text(
                         "SELECT product_id, min(unit_price) FROM price_row"
