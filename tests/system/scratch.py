@@ -115,7 +115,8 @@ class Snapshot:
             connection.execute(
                 text(
                     "CREATE TABLE kept.numbers AS"
-                    " SELECT quote_ident(sequencename) AS name, last_value AS last FROM pg_sequences WHERE schemaname = 'public'"
+                    " SELECT quote_ident(sequencename) AS name, last_value AS last FROM pg_sequences"
+                    " WHERE schemaname = 'public'"
                 )
             )
 
