@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -180,6 +182,31 @@ def test_twenty_people_at_once_meet_no_error(served: Place) -> None:
     assert served.unbalanced() == []
     numbers = [order.number for order in read(served.session, select(Order))]
     assert len(numbers) == len(set(numbers))
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"POST /sign-in HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 6\r\n"
+        b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\nG",
+        b"POST /sign-in HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+        b"POST /sign-in HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+        b"POST /sign-in HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: -1\r\n\r\n",
+        b"POST /sign-in HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
+    ],
+    ids=["both", "two", "unknown", "negative", "space"],
+)
+def test_a_request_of_two_lengths_hides_no_second_one(served: Place, head: bytes) -> None:
+    hidden = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nX-A: "
+    with socket.create_connection(("127.0.0.1", int(served.address.rpartition(":")[2])), timeout=20) as line:
+        line.sendall(head + hidden + b"\r\n\r\n")
+        line.shutdown(socket.SHUT_WR)
+        said = b""
+        while piece := line.recv(65_536):
+            said += piece
+    assert b"alive" not in said
+    assert said.count(b"HTTP/1.1 ") <= 1
+    assert re.match(rb"HTTP/1.1 (4\d\d|501) ", said) or said == b""
 
 
 class Desk:
