@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
@@ -135,7 +136,7 @@ def export() -> Response:
 def _csv(filters: AuditFilters) -> Iterator[str]:
     # Runs after the view, in a session of its own, so it says its scope itself.
     session = db.session()
-    with all_companies(session, reason="export of the audit trail"):
+    with closing(session), all_companies(session, reason="export of the audit trail"):
         buffer = io.StringIO()
         writer = csv.writer(buffer)
         writer.writerow(COLUMNS)

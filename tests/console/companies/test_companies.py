@@ -221,7 +221,9 @@ def test_viewing_as_a_company_reads_only_and_is_logged(
     ended = sales.post("/account/end-view-as")
     assert ended.headers["Location"] == f"/console/companies/{company.id}"
     assert sales.get("/console/companies").status_code == 200
-    entries = read(session, select(AuditEntry).where(AuditEntry.action.like("view_as.%")))
+    entries = read(
+        session, select(AuditEntry).where(AuditEntry.action.like("view_as.%")).order_by(AuditEntry.id)
+    )
     assert [(entry.action, entry.company_id, entry.actor_name) for entry in entries] == [
         ("view_as.started", company.id, "Ida Sorrel"),
         ("view_as.ended", company.id, "Ida Sorrel"),
