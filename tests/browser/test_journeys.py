@@ -8,9 +8,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Download, expect
 
 from tests.browser.visitor import Visitor
+
+#: One demo for all browser tests: xdist keeps them on one worker.
+pytestmark = pytest.mark.xdist_group("browser")
 
 Visit = Callable[..., Visitor]
 

@@ -15,6 +15,9 @@ from werkzeug.exceptions import HTTPException
 from app import create_app
 from tests.browser.visitor import HEIGHTS, Visitor
 
+#: One demo for all browser tests: xdist keeps them on one worker.
+pytestmark = pytest.mark.xdist_group("browser")
+
 ROLES = (
     "buyer",
     "approver",

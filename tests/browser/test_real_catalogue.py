@@ -17,6 +17,9 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.visitor import Visitor
 
+#: One demo for all browser tests: xdist keeps them on one worker.
+pytestmark = pytest.mark.xdist_group("browser")
+
 COLUMNS = ("name", "price", "speed", "modules", "price_per_gb", "color", "first_word_latency", "cas_latency")
 MADE_ROWS = 300
 #: Rows taken of a real file, so that the import takes seconds.
