@@ -28,6 +28,23 @@ class Vendor(Base):
     releases_automatically: Mapped[bool] = mapped_column(default=True)
     #: Demo instances show links in the mail log and a banner.
     is_demo: Mapped[bool] = mapped_column(default=False)
+    #: Name and address as documents carry them.
+    legal_name: Mapped[str] = mapped_column(String(200), default="")
+    street: Mapped[str] = mapped_column(String(200), default="")
+    postcode: Mapped[str] = mapped_column(String(20), default="")
+    city: Mapped[str] = mapped_column(String(120), default="")
+    region: Mapped[str] = mapped_column(String(120), default="")
+    #: ISO 3166-1 alpha-2; empty until it is said.
+    country: Mapped[str] = mapped_column(String(2), default="")
+    tax_id: Mapped[str | None] = mapped_column(String(40))
+    #: Language of mails to people who chose none, BCP 47.
+    language: Mapped[str] = mapped_column(String(5), default="en")
+    #: Accent colour `#rrggbb`; None = the product's own.
+    accent: Mapped[str | None] = mapped_column(String(7))
+    #: Storage key of the logo; None = the name stands alone.
+    logo_key: Mapped[str | None] = mapped_column(String(80))
+    #: People who edit settings at once are told.
+    version: Mapped[int] = mapped_column(default=1)
 
 
 class Company(Tenant, Base):
