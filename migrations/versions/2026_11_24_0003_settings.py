@@ -21,7 +21,7 @@ def upgrade() -> None:
         for name, length in _OPTIONAL.items():
             vendor.add_column(sa.Column(name, sa.String(length)))
         vendor.add_column(sa.Column("language", sa.String(5), nullable=False, server_default="en"))
-        vendor.add_column(sa.Column("version", sa.BigInteger(), nullable=False, server_default="1"))
+        vendor.add_column(sa.Column("version", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False, server_default="1"))
 
 
 def downgrade() -> None:
