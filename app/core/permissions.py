@@ -46,6 +46,8 @@ class Permission(StrEnum):
     JOB_REPLAY = "job:replay"
     JOB_WORK = "job:work"
     MAIL_READ = "mail:read"
+    MAIL_SEND = "mail:send"
+    SETTINGS_MANAGE = "settings:manage"
     AUDIT_READ = "audit:read"
     VIEW_AS = "view_as:start"
 
@@ -124,6 +126,8 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
         Permission.JOB_READ,
         Permission.JOB_REPLAY,
         Permission.MAIL_READ,
+        Permission.MAIL_SEND,
+        Permission.SETTINGS_MANAGE,
         Permission.AUDIT_READ,
         Permission.MEMBER_READ,
         Permission.MEMBER_MANAGE,

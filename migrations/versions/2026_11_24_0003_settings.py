@@ -1,4 +1,4 @@
-"""The vendor's settings: what documents and pages say of it."""
+"""The vendor's settings: what documents, pages and mails say of it, and what became of its mails."""
 
 from __future__ import annotations
 
@@ -11,7 +11,22 @@ branch_labels = None
 depends_on = None
 
 _TEXTS = {"legal_name": 200, "street": 200, "postcode": 20, "city": 120, "region": 120, "country": 2}
-_OPTIONAL = {"tax_id": 40, "accent": 7, "logo_key": 80}
+_OPTIONAL = {
+    "tax_id": 40,
+    "accent": 7,
+    "logo_key": 80,
+    "base_url": 300,
+    "mail_host": 253,
+    "mail_user": 254,
+    "mail_sender": 254,
+    "mail_reply_to": 254,
+}
+_CODES = {"language": (5, "en"), "request_prefix": (10, "PR"), "company_prefix": (10, "C")}
+_NUMBERS = {"version": 1, "table_limit_mb": 200, "archive_limit_mb": 1024, "attachment_limit_mb": 10}
+
+
+def _number() -> sa.types.TypeEngine[int]:
+    return sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
@@ -20,11 +35,31 @@ def upgrade() -> None:
             vendor.add_column(sa.Column(name, sa.String(length), nullable=False, server_default=""))
         for name, length in _OPTIONAL.items():
             vendor.add_column(sa.Column(name, sa.String(length)))
-        vendor.add_column(sa.Column("language", sa.String(5), nullable=False, server_default="en"))
-        vendor.add_column(sa.Column("version", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False, server_default="1"))
+        for name, (length, default) in _CODES.items():
+            vendor.add_column(sa.Column(name, sa.String(length), nullable=False, server_default=default))
+        for name, value in _NUMBERS.items():
+            vendor.add_column(sa.Column(name, _number(), nullable=False, server_default=str(value)))
+        vendor.add_column(sa.Column("mail_port", _number()))
+        vendor.add_column(sa.Column("mail_security", sa.String(8), nullable=False, server_default="starttls"))
+    with op.batch_alter_table("user_account") as person:
+        person.add_column(sa.Column("mail_refusal", sa.String(300)))
+        person.add_column(sa.Column("mail_refused_at", sa.DateTime(timezone=True)))
+    with op.batch_alter_table("mail_message") as mail:
+        mail.add_column(sa.Column("attempts", _number(), nullable=False, server_default="0"))
+        mail.add_column(sa.Column("handed_at", sa.DateTime(timezone=True)))
+        mail.add_column(sa.Column("sent_at", sa.DateTime(timezone=True)))
+        mail.add_column(sa.Column("answer", sa.String(500)))
+        mail.create_index("ix_mail_message_state", ["state", "created_at", "id"])
 
 
 def downgrade() -> None:
+    with op.batch_alter_table("mail_message") as mail:
+        mail.drop_index("ix_mail_message_state")
+        for name in ("answer", "sent_at", "handed_at", "attempts"):
+            mail.drop_column(name)
+    with op.batch_alter_table("user_account") as person:
+        person.drop_column("mail_refused_at")
+        person.drop_column("mail_refusal")
     with op.batch_alter_table("vendor") as vendor:
-        for name in ("version", "language", *_OPTIONAL, *_TEXTS):
+        for name in ("mail_security", "mail_port", *_NUMBERS, *_CODES, *_OPTIONAL, *_TEXTS):
             vendor.drop_column(name)

@@ -43,6 +43,23 @@ class Vendor(Base):
     accent: Mapped[str | None] = mapped_column(String(7))
     #: Storage key of the logo; None = the name stands alone.
     logo_key: Mapped[str | None] = mapped_column(String(80))
+    #: First letters of price requests' and new companies' numbers.
+    request_prefix: Mapped[str] = mapped_column(String(10), default="PR")
+    company_prefix: Mapped[str] = mapped_column(String(10), default="C")
+    #: Address of the portal in links; BASE_URL of the environment wins.
+    base_url: Mapped[str | None] = mapped_column(String(300))
+    #: Mail server; MAIL_URL of the environment wins. The password is kept in a file, never here.
+    mail_host: Mapped[str | None] = mapped_column(String(253))
+    mail_port: Mapped[int | None]
+    #: starttls | tls | none
+    mail_security: Mapped[str] = mapped_column(String(8), default="starttls")
+    mail_user: Mapped[str | None] = mapped_column(String(254))
+    mail_sender: Mapped[str | None] = mapped_column(String(254))
+    mail_reply_to: Mapped[str | None] = mapped_column(String(254))
+    #: Largest uploads in MB: tables, archives of pictures, single attachments.
+    table_limit_mb: Mapped[int] = mapped_column(default=200)
+    archive_limit_mb: Mapped[int] = mapped_column(default=1024)
+    attachment_limit_mb: Mapped[int] = mapped_column(default=10)
     #: People who edit settings at once are told.
     version: Mapped[int] = mapped_column(default=1)
 
@@ -127,6 +144,9 @@ class User(Base):
     is_disabled: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]
     last_signed_in_at: Mapped[datetime | None]
+    #: Why the latest mail to the address was refused, and since when; None once one went through.
+    mail_refusal: Mapped[str | None] = mapped_column(String(300))
+    mail_refused_at: Mapped[datetime | None]
 
 
 class Membership(CompanyOrVendor, Base):
@@ -191,7 +211,10 @@ class MailMessage(CompanyOrVendor, Base):
     """A rendered mail. Its link, where it has one, is kept apart and shown only in the demo."""
 
     __tablename__ = "mail_message"
-    __table_args__ = (Index("ix_mail_message_created_at", "created_at", "id"),)
+    __table_args__ = (
+        Index("ix_mail_message_created_at", "created_at", "id"),
+        Index("ix_mail_message_state", "state", "created_at", "id"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     #: The job's message id; a job delivered twice renders one mail.
@@ -203,6 +226,12 @@ class MailMessage(CompanyOrVendor, Base):
     html_body: Mapped[str] = mapped_column(Text)
     #: The single-use link the bodies mention as [[link]]; its address is computed when it is needed.
     link_id: Mapped[int | None] = mapped_column(ForeignKey("single_use_link.id"))
-    #: kept: no mail server is set up yet
+    #: kept | waiting | sent | refused | bounced | failed | lapsed, see `mail_states`
     state: Mapped[str] = mapped_column(String(12), default="kept")
     created_at: Mapped[datetime]
+    attempts: Mapped[int] = mapped_column(default=0)
+    #: When the text was last handed to a server; with no answer stored it may have arrived all the same.
+    handed_at: Mapped[datetime | None]
+    sent_at: Mapped[datetime | None]
+    #: The server's latest words, or ours where it said nothing.
+    answer: Mapped[str | None] = mapped_column(String(500))
