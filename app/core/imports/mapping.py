@@ -26,13 +26,19 @@ _OTHER = re.compile(r"[^a-z0-9]+")
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """What a column can mean. `aliases` are other headers that say the same, normalised."""
+    """What a column can mean. `aliases` are other headers that say the same, normalised.
+
+    `example` and `help` (marked for translation) stand in the kind's template. An example with the word
+    EXAMPLE in it marks the line: left as it is, the line is passed over when the template is imported.
+    """
 
     code: str
     label: str
     is_required: bool = False
     aliases: tuple[str, ...] = ()
     hint: str = ""
+    example: str = ""
+    help: str = ""
 
 
 def normalise(header: str) -> str:

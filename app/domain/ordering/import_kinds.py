@@ -1,0 +1,9 @@
+"""Every kind of import there is, in the order in which a vendor needs them."""
+
+from __future__ import annotations
+
+from app.core.imports.kinds import ImportKind
+from app.domain.catalogue.imports import ProductsKind
+
+#: Kinds by the name that runs, the command and addresses carry.
+KINDS: dict[str, ImportKind] = {kind.name: kind for kind in (ProductsKind(),)}
