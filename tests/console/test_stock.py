@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from datetime import timedelta
 
 import pytest
@@ -219,6 +220,22 @@ class TestProduct:
         assert answer.status_code in (409, 422)
         assert levels(app) == [(10, 9)]
 
+    @pytest.mark.parametrize(
+        ("what", "entered"),
+        [("receive", [(10, "count"), (3, "receipt")]), ("correct", [(10, "count"), (-3, "correction")])],
+    )
+    def test_a_form_sent_twice_is_one_entry(self, app, what, entered):
+        scene = stage.make_scene(app, 1, on_hand=10)
+        client = stage.client_of(app, Role.VENDOR_WAREHOUSE)
+        address = f"/console/stock/products/{scene.products[0].id}"
+        page = client.get(address).get_data(as_text=True)
+        key = re.search(r'name="entry"[^>]*value="([^"]+)"', page).group(1)
+        data = {"what": what, "warehouse": scene.warehouse.id, "quantity": "3", "entry": key}
+        assert [client.post(address, data=data).status_code for _ in range(2)] == [303, 303]
+        assert movements(app) == entered
+        assert client.post(address, data=data | {"entry": ""}).status_code == 303
+        assert len(movements(app)) == 3
+
     @pytest.mark.parametrize("warehouse", ["", "0", "999", "x", "9223372036854775808", "-1"])
     def test_an_unknown_warehouse_is_refused(self, app, warehouse):
         scene = stage.make_scene(app, 1, on_hand=10)
@@ -270,6 +287,25 @@ class TestReceipts:
                 "DN-9",
             )
 
+    def test_a_receipt_sent_twice_is_expected_once(self, app, day):
+        scene = stage.make_scene(app)
+        client = stage.client_of(app, Role.VENDOR_WAREHOUSE)
+        data = {
+            "product": "PART-1",
+            "warehouse": scene.warehouse.id,
+            "quantity": "40",
+            "due_on": (day + timedelta(days=9)).isoformat(),
+            "entry": "form-0000000000000001",
+        }
+        for _ in range(2):
+            assert client.post("/console/stock/receipts/new", data=data).status_code == 303
+        with stage.stored(app) as session:
+            receipt = session.scalars(select(ExpectedReceipt)).one()
+            address = f"/console/stock/receipts/{receipt.id}/receive"
+        data = {"quantity": "15", "entry": "form-0000000000000002"}
+        assert [client.post(address, data=data).status_code for _ in range(2)] == [303, 303]
+        assert levels(app) == [(10 + 15, 0)]
+
     @pytest.mark.parametrize(
         ("field", "value"),
         [
@@ -311,7 +347,7 @@ class TestReceipts:
         )
         answer = client.post(f"/console/stock/receipts/{receipt.id}/receive", data={"quantity": "15"})
         assert answer.status_code == 303
-        assert levels(app) == [(15, 0)]
+        assert levels(app) == [(10 + 15, 0)]
         with stage.stored(app) as session:
             stored = session.get(ExpectedReceipt, receipt.id)
             assert (stored.received, stored.is_open) == (15, True)

@@ -152,6 +152,7 @@ def _enter(form: CountForm, product_id: int) -> tuple[str, int] | Response:
             warehouse_id=form.warehouse.data,
             quantity=form.quantity.data,
             reference="",
+            entry_key=form.entry.data,
         )
     except DomainError as error:
         put_error(form, error)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import secrets
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,10 +15,22 @@ from wtforms.fields.choices import SelectChoice
 from app.console.fields import ChoiceField, DayField, whole_key
 from app.core.web.fields import TextField, WholeNumberField
 
+_ENTRY_KEY = re.compile(r"[A-Za-z0-9_-]{20,40}")
 COUNT, RECEIVE, CORRECT = "count", "receive", "correct"
 
 
-class _WarehouseForm(FlaskForm):
+class _EntryForm(FlaskForm):
+    """A form with a key of its own: sent twice it is one entry."""
+
+    entry = HiddenField()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not _ENTRY_KEY.fullmatch(self.entry.data or ""):
+            self.entry.data = secrets.token_urlsafe(16)
+
+
+class _WarehouseForm(_EntryForm):
     warehouse = ChoiceField(lazy("Warehouse"), coerce=whole_key)
 
     def offer(self, warehouses: Sequence[Any]) -> None:
@@ -66,7 +80,7 @@ class ExpectForm(_WarehouseForm):
     reference = TextField(lazy("Reference"), maximum=80, required=False)
 
 
-class ReceiveForm(FlaskForm):
+class ReceiveForm(_EntryForm):
     """What arrived of an expected receipt."""
 
     quantity = WholeNumberField(lazy("Units"), minimum=1)

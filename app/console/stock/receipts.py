@@ -97,6 +97,7 @@ def expect() -> str | tuple[str, int] | Response:
                 quantity=form.quantity.data,
                 due_on=form.due_on.data,
                 reference=form.reference.data,
+                entry_key=form.entry.data,
                 now=clock.now(),
             )
             flash(_("The receipt is expected; waiting orders have their dates."), "success")
@@ -126,6 +127,7 @@ def receive(receipt_id: int) -> str | tuple[str, int] | Response:
                     quantity=form.quantity.data,
                     receipt_id=receipt_id,
                     reference=form.reference.data,
+                    entry_key=form.entry.data,
                     now=clock.now(),
                 )
                 flash(

@@ -143,6 +143,7 @@ def change(product_id: int) -> tuple[str, int] | Redirect:
             warehouse_id=form.warehouse.data,
             quantity=form.quantity.data,
             reference=form.reference.data,
+            entry_key=form.entry.data,
         )
     except DomainError as error:
         put_error(form, error)

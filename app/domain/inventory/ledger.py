@@ -193,6 +193,7 @@ def move_stock(
     reference: str,
     actor: Actor,
     now: datetime,
+    entry_key: str | None = None,
 ) -> bool:
     """Add a movement and change the balance; False when fewer units would be left than are allocated."""
     lock_products(session, [product_id])
@@ -223,9 +224,17 @@ def move_stock(
             reference=reference,
             at=now,
             actor_name=actor.name,
+            entry_key=entry_key,
         )
     )
     return True
+
+
+def is_entered(session: Session, entry_key: str | None) -> bool:
+    """Whether a movement was written with this form's key; its products are locked before."""
+    if entry_key is None:
+        return False
+    return session.scalar(select(StockMovement.id).where(StockMovement.entry_key == entry_key)) is not None
 
 
 def lock_level(session: Session, *, product_id: int, warehouse_id: int) -> tuple[int, int]:

@@ -44,7 +44,10 @@ class StockMovement(Base):
     """One entry of the ledger; the sum of a level's deltas is its on-hand balance."""
 
     __tablename__ = "stock_movement"
-    __table_args__ = (Index("ix_stock_movement_product", "product_id", "warehouse_id", "id"),)
+    __table_args__ = (
+        Index("ix_stock_movement_product", "product_id", "warehouse_id", "id"),
+        Index("uq_stock_movement_entry_key", "entry_key", unique=True),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     product_id: Mapped[int] = mapped_column(ForeignKey("product.id"))
@@ -57,6 +60,8 @@ class StockMovement(Base):
     reference: Mapped[str] = mapped_column(String(80), default="")
     at: Mapped[datetime]
     actor_name: Mapped[str] = mapped_column(String(200))
+    #: Key of the form it was entered with: the same form sent twice is one entry.
+    entry_key: Mapped[str | None] = mapped_column(String(40))
 
 
 class ExpectedReceipt(Base):
@@ -66,6 +71,7 @@ class ExpectedReceipt(Base):
     __table_args__ = (
         CheckConstraint("quantity >= 1 AND received >= 0 AND received <= quantity", name="quantities"),
         Index("ix_expected_receipt_product", "product_id", "due_on"),
+        Index("uq_expected_receipt_entry_key", "entry_key", unique=True),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -78,6 +84,8 @@ class ExpectedReceipt(Base):
     #: Closed receipts (arrived or called off) promise nothing.
     is_open: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[datetime]
+    #: Key of the form it was entered with: the same form sent twice is one receipt.
+    entry_key: Mapped[str | None] = mapped_column(String(40))
 
 
 class Allocation(Base):

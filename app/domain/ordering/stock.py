@@ -35,8 +35,11 @@ def count_stock(
     counted: int,
     now: datetime,
     reference: str = "",
+    entry_key: str | None = None,
 ) -> int:
     """Set what is on hand to what was counted; returns the difference to the book.
+
+    An `entry_key` that was entered before changes nothing more, here as in the other entries.
 
     :raises StockTooLow: fewer units were counted than are set aside for orders; nothing is changed.
     """
@@ -44,9 +47,11 @@ def count_stock(
     if not 0 <= counted <= MAX_QUANTITY:
         raise InvalidInput(_("Enter what you counted, 0 to %(most)s.", most=MAX_QUANTITY), field="quantity")
     on_hand, _allocated = ledger.lock_level(session, product_id=product_id, warehouse_id=warehouse_id)
+    if ledger.is_entered(session, entry_key):
+        return 0
     delta = counted - on_hand
     if delta:
-        _move(session, actor, product_id, warehouse_id, delta, "count", reference, now)
+        _move(session, actor, product_id, warehouse_id, delta, "count", reference, now, entry_key)
     return delta
 
 
@@ -60,12 +65,15 @@ def correct_stock(
     delta: int,
     now: datetime,
     reference: str = "",
+    entry_key: str | None = None,
 ) -> int:
     """Book units in (+) or out (-), for breakage and finds; returns `delta`."""
     _check_place(session, product_id, warehouse_id, reference)
     if not delta or abs(delta) > MAX_QUANTITY:
         raise InvalidInput(_("Enter units from 1 to %(most)s.", most=MAX_QUANTITY), field="quantity")
-    _move(session, actor, product_id, warehouse_id, delta, "correction", reference, now)
+    ledger.lock_products(session, [product_id])
+    if not ledger.is_entered(session, entry_key):
+        _move(session, actor, product_id, warehouse_id, delta, "correction", reference, now, entry_key)
     return delta
 
 
@@ -80,6 +88,7 @@ def receive_stock(
     now: datetime,
     receipt_id: int | None = None,
     reference: str = "",
+    entry_key: str | None = None,
 ) -> int:
     """Book units that arrived, against an expected receipt where there is one; returns `quantity`.
 
@@ -89,8 +98,10 @@ def receive_stock(
     _check_place(session, product_id, warehouse_id, reference)
     if not 1 <= quantity <= MAX_QUANTITY:
         raise InvalidInput(_("Enter units from 1 to %(most)s.", most=MAX_QUANTITY), field="quantity")
+    ledger.lock_products(session, [product_id])
+    if ledger.is_entered(session, entry_key):
+        return quantity
     if receipt_id is not None:
-        ledger.lock_products(session, [product_id])
         receipt = _open_receipt(session, receipt_id)
         if (receipt.product_id, receipt.warehouse_id) != (product_id, warehouse_id):
             raise Conflict(_("This receipt is of another product or warehouse."))
@@ -107,7 +118,7 @@ def receive_stock(
         receipt.is_open = receipt.received < receipt.quantity
         reference = reference or receipt.reference
         session.flush()
-    _move(session, actor, product_id, warehouse_id, quantity, "receipt", reference, now)
+    _move(session, actor, product_id, warehouse_id, quantity, "receipt", reference, now, entry_key)
     return quantity
 
 
@@ -122,6 +133,7 @@ def expect_receipt(
     due_on: date,
     now: datetime,
     reference: str = "",
+    entry_key: str | None = None,
 ) -> ExpectedReceipt:
     """Enter units that are to arrive on a day; waiting lines get their dates from it."""
     _check_place(session, product_id, warehouse_id, reference)
@@ -132,6 +144,10 @@ def expect_receipt(
             _("That day has passed: receive what is there, or enter a later day."), field="due_on"
         )
     ledger.lock_products(session, [product_id])
+    if entry_key is not None:
+        entered = session.scalar(select(ExpectedReceipt).where(ExpectedReceipt.entry_key == entry_key))
+        if entered is not None:
+            return entered
     receipt = ExpectedReceipt(
         product_id=product_id,
         warehouse_id=warehouse_id,
@@ -139,6 +155,7 @@ def expect_receipt(
         due_on=due_on,
         reference=reference,
         created_at=now,
+        entry_key=entry_key,
     )
     session.add(receipt)
     session.flush()
@@ -221,6 +238,7 @@ def _move(
     kind: str,
     reference: str,
     now: datetime,
+    entry_key: str | None,
 ) -> None:
     moved = ledger.move_stock(
         session,
@@ -231,6 +249,7 @@ def _move(
         reference=reference,
         actor=actor,
         now=now,
+        entry_key=entry_key,
     )
     if not moved:
         raise StockTooLow(

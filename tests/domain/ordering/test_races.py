@@ -298,3 +298,19 @@ def test_receipts_are_received_once(engine: Engine, session: Session, shop: Shop
     assert results.count("done") == 1
     assert levels(session) == [(5, 0)]
     assert is_balanced(session)
+
+
+def test_units_entered_by_one_form_come_in_once(engine: Engine, session: Session, shop: Shop) -> None:
+    product = shop.product("10.00")
+    values = {
+        "product_id": product.id,
+        "warehouse_id": shop.warehouse.id,
+        "entry_key": "form-0000000000000001",
+    }
+    entries = [
+        acting(actions.receive_stock, shop.clerk, quantity=5, **values),
+        acting(actions.receive_stock, shop.clerk, quantity=5, **values),
+    ]
+    assert at_once(engine, entries * 4) == ["done"] * 8
+    assert levels(session) == [(5, 0)]
+    assert is_balanced(session)
