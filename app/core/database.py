@@ -167,6 +167,11 @@ def writing(session: Session) -> Iterator[None]:
         session.info["readonly"] = before
 
 
+def is_writing(session: Session) -> bool:
+    """Whether the session may write now, so that rows can be locked for it."""
+    return not session.info.get("readonly", True)
+
+
 def run(
     session: Session,
     action: Callable[Concatenate[Session, Actor, P], R],

@@ -22,6 +22,8 @@ from app.domain.accounts.rules import (
     PersonData,
     address_values,
     clean_address,
+    clean_tax_id,
+    clean_tier,
     known_currency,
     one_line,
 )
@@ -65,10 +67,6 @@ def _checked_number(session: Session, number: str | None) -> str:
     return plain
 
 
-def _clean_tax_id(tax_id: str | None) -> str | None:
-    return one_line(tax_id or "", field="tax_id", maximum=40, required=False) or None
-
-
 def _record(
     session: Session,
     actor: Actor,
@@ -91,11 +89,6 @@ def _record(
         before=before,
         after=after,
     )
-
-
-def _clean_tier(tier: str | None) -> str | None:
-    plain = one_line(tier or "", field="tier", maximum=40, required=False).lower()
-    return plain or None
 
 
 @requires(Permission.COMPANY_MANAGE)
@@ -124,8 +117,8 @@ def create_company(
         name_key=plain.lower(),
         number=_checked_number(session, number),
         currency=known_currency(currency),
-        tier=_clean_tier(tier),
-        tax_id=_clean_tax_id(tax_id),
+        tier=clean_tier(tier),
+        tax_id=clean_tax_id(tax_id),
         created_at=now,
     )
     session.add(company)
@@ -164,8 +157,8 @@ def update_company(
         {
             "name": plain,
             "name_key": plain.lower(),
-            "tier": _clean_tier(tier),
-            "tax_id": _clean_tax_id(tax_id),
+            "tier": clean_tier(tier),
+            "tax_id": clean_tax_id(tax_id),
         },
     )
     _record(session, actor, "company.changed", "company", company, now, before=before, after=after)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -71,15 +73,31 @@ def one_line(text: str, *, field: str, maximum: int, required: bool = True) -> s
     return plain
 
 
+@functools.cache
+def _currencies() -> frozenset[str]:
+    return frozenset(list_currencies("en"))
+
+
 def known_currency(code: str) -> str:
     """An ISO 4217 code in capitals. :raises InvalidInput: there is no such currency."""
     plain = code.strip().upper()
-    if plain not in list_currencies("en"):
+    if plain not in _currencies():
         raise InvalidInput(_("Enter a currency's three letters, such as USD."), field="currency")
     return plain
 
 
-def country_names() -> dict[str, str]:
+def clean_tier(tier: str | None) -> str | None:
+    """A price tier in lower case, None where there is none. :raises InvalidInput: it is not one line."""
+    return one_line(tier or "", field="tier", maximum=40, required=False).lower() or None
+
+
+def clean_tax_id(tax_id: str | None) -> str | None:
+    """A tax number, None where there is none. :raises InvalidInput: it is not one line."""
+    return one_line(tax_id or "", field="tax_id", maximum=40, required=False) or None
+
+
+@functools.cache
+def country_names() -> Mapping[str, str]:
     """Names by ISO 3166-1 code, in English."""
     return {code: name for code, name in _ENGLISH.territories.items() if re.fullmatch("[A-Z]{2}", code)}
 
