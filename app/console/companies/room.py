@@ -8,6 +8,8 @@ from typing import Any
 from flask import Blueprint, current_app, render_template, url_for
 
 from app.console.companies.forms import InviteForm
+from app.console.companies.readiness import rows_of
+from app.console.days import today
 from app.core import clock
 from app.core.errors import DomainError
 from app.core.permissions import Permission
@@ -16,6 +18,7 @@ from app.core.web.extensions import db
 from app.domain.accounts import queries
 from app.domain.accounts.rules import role_name, roles_for
 from app.domain.catalogue.queries import list_agreements, list_tax_rates
+from app.domain.catalogue.readiness import gaps_of, read_facts
 
 blueprint = Blueprint("companies", __name__, url_prefix="/companies")
 
@@ -46,10 +49,14 @@ def company_page(
 ) -> Any:
     """Branches, people, end customers and tax of a company, with what the reader may change."""
     session, actor = db.session(), current_actor()
+    company = queries.get_company(session, company_id)
+    branches = queries.list_branches(session, company_id, also_closed=True)
+    gaps = gaps_of(read_facts(session, company_id, on=today())) if company.is_active else ()
     page = render_template(
         "console/companies/show.html",
-        company=queries.get_company(session, company_id),
-        branches=queries.list_branches(session, company_id, also_closed=True),
+        company=company,
+        branches=branches,
+        gaps=rows_of(gaps, company_id=company_id, branches=branches),
         people=queries.list_members(session, company_id=company_id, now=clock.now()),
         customers=queries.list_end_customers(session, company_id),
         agreements=list_agreements(session, company_id=company_id).items,

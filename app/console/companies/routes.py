@@ -9,13 +9,14 @@ from flask import flash, redirect, render_template, url_for
 
 from app.console.companies.forms import CompanyEditForm, CompanyForm, TaxForm
 from app.console.companies.room import blueprint, company_page
-from app.console.lists import given_text, total_text
+from app.console.days import today
+from app.console.lists import given_choice, given_text, total_text
 from app.core import clock
 from app.core.errors import Conflict, InvalidInput
 from app.core.permissions import Permission
-from app.core.texts import _
+from app.core.texts import N_, _
 from app.core.web import visitor
-from app.core.web.door import allow, do
+from app.core.web.door import allow, current_actor, do
 from app.core.web.extensions import db
 from app.core.web.fields import put_error
 from app.domain.accounts import actions, queries
@@ -23,6 +24,10 @@ from app.domain.accounts.rules import AddressData, BranchData, PersonData
 from app.domain.catalogue import actions as catalogue_actions
 from app.domain.catalogue.companies import TaxData, open_company
 from app.domain.catalogue.queries import list_tax_rates
+from app.domain.catalogue.readiness import is_ready
+
+#: Narrower lists of companies.
+STATES = {"unready": N_("Not ready to order"), "closed": N_("Closed")}
 
 
 @blueprint.get("")
@@ -30,8 +35,37 @@ from app.domain.catalogue.queries import list_tax_rates
 def index() -> str:
     """Companies by name."""
     text, cursor = given_text("q"), given_text("cursor", maximum=1000)
-    page = queries.list_companies(db.session(), text=text, cursor=cursor)
-    return render_template("console/companies/index.html", page=page, text=text or "", total=total_text(page))
+    state = given_choice("state", STATES)
+    ready = is_ready(today())
+    page = queries.list_companies(
+        db.session(),
+        text=text,
+        cursor=cursor,
+        is_active={"unready": True, "closed": False}.get(state or ""),
+        also=[ready.label("is_ready")],
+        condition=~ready if state == "unready" else None,
+    )
+    return render_template(
+        "console/companies/index.html",
+        page=page,
+        text=text or "",
+        state=state,
+        chips=_chips(text, state),
+        total=total_text(page),
+        may_create=current_actor().may(Permission.COMPANY_MANAGE),
+    )
+
+
+def _chips(text: str | None, state: str | None) -> list[dict[str, Any]]:
+    choices = [(None, _("All")), *((one, _(label)) for one, label in STATES.items())]
+    return [
+        {
+            "label": label,
+            "href": url_for("console.companies.index", q=text, state=one),
+            "current": one == state,
+        }
+        for one, label in choices
+    ]
 
 
 @blueprint.route("/new", methods=["GET", "POST"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.core.errors import NotFound
 from app.core.pages import COUNT_LIMIT, Page, SortKey, paginate
+from app.core.permissions import Role
 from app.core.tenancy import all_companies
 from app.domain.accounts.models import (
     Branch,
@@ -41,9 +42,41 @@ def get_vendor(session: Session) -> Vendor:
     return vendor
 
 
+def list_admins(session: Session) -> Sequence[Any]:
+    """The vendor's administrators, oldest first: also those let go, disabled or not there yet."""
+    statement = (
+        select(
+            Membership.id.label("membership_id"),
+            Membership.is_active,
+            User.id.label("user_id"),
+            User.name,
+            User.email,
+            User.is_disabled,
+            User.password_hash.is_not(None).label("has_password"),
+        )
+        .join(User, User.id == Membership.user_id)
+        .where(Membership.company_id.is_(None), Membership.role == Role.VENDOR_ADMIN.value)
+        .order_by(Membership.id)
+    )
+    with all_companies(session, reason="the vendor's administrators"):
+        return session.execute(statement).all()
+
+
 def get_company(session: Session, company_id: int) -> Company:
     """:raises NotFound: no such company, or another's."""
     return _one(session, select(Company).where(Company.id == company_id))
+
+
+def companies_by_number(
+    session: Session, numbers: Collection[str], *, locked: bool = False
+) -> dict[str, Any]:
+    """Companies of these numbers: id, number, name, visibility_mode; locked for changes where asked for."""
+    statement: Any = select(Company.id, Company.number, Company.name, Company.visibility_mode).where(
+        Company.number.in_(numbers)
+    )
+    if locked:
+        statement = statement.order_by(Company.id).with_for_update(key_share=True)
+    return {row.number: row for row in session.execute(statement)} if numbers else {}
 
 
 def get_branch(session: Session, branch_id: int) -> Branch:
@@ -90,11 +123,18 @@ def _like(text: str) -> str:
 
 
 def list_companies(
-    session: Session, *, text: str | None = None, is_active: bool | None = None, cursor: str | None = None
+    session: Session,
+    *,
+    text: str | None = None,
+    is_active: bool | None = None,
+    cursor: str | None = None,
+    also: Sequence[Any] = (),
+    condition: Any = None,
 ) -> Page[Any]:
     """Companies by name whose name or number contains `text`.
 
-    Rows carry id, name, name_key, number, currency, tier, is_active, is_historical.
+    Rows carry id, name, name_key, number, currency, tier, is_active, is_historical, and the columns of
+    `also`; `condition` narrows the list further.
     """
     statement: Any = select(
         Company.id,
@@ -105,7 +145,10 @@ def list_companies(
         Company.tier,
         Company.is_active,
         Company.is_historical,
+        *also,
     )
+    if condition is not None:
+        statement = statement.where(condition)
     if text:
         pattern = _like(text)
         statement = statement.where(

@@ -13,6 +13,7 @@ from app.core.outbox import Job
 from app.core.permissions import Role
 from app.domain.accounts.models import Branch, Company, Membership, SignInSession, User
 from app.domain.catalogue.models import TaxRate
+from tests.console.stage import counted_statements
 from tests.factories.accounts import make_company, make_person, make_vendor, read, sign_in
 
 
@@ -244,3 +245,33 @@ def test_the_cookie_from_before_a_visit_opens_nothing(
     thief.set_cookie("sellthru", old.value)
     assert thief.get("/account").status_code == 302
     assert len(read(session, select(SignInSession))) == 1
+
+
+def test_a_new_companys_page_says_what_is_missing_and_where_it_is_done(
+    sales: FlaskClient, session: Session
+) -> None:
+    answer = sales.post("/console/companies/new", data=FORM)
+    page = sales.get(answer.headers["Location"]).text
+    company = read(session, select(Company))[0]
+    assert "Missing until its first order" in page
+    assert f'href="/console/price-agreements/new?company={company.id}"' in page
+    assert "No administrator has accepted" in page
+    assert "The address is incomplete" not in page
+    listed = sales.get("/console/companies?state=unready").text
+    assert "Not ready to order" in listed
+    assert "Quillfeather Systems" in listed
+    assert "Quillfeather Systems" not in sales.get("/console/companies?state=closed").text
+    assert sales.get("/console/companies?state=no").status_code == 422
+
+
+def test_the_list_of_companies_reads_as_often_for_many_as_for_one(
+    app: Flask, sales: FlaskClient, session: Session
+) -> None:
+    make_company(session, "First")
+    with counted_statements(app) as one:
+        sales.get("/console/companies")
+    for number in range(5):
+        make_company(session, f"More {number}")
+    with counted_statements(app) as many:
+        sales.get("/console/companies")
+    assert len(many) == len(one)
