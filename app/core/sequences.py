@@ -33,6 +33,12 @@ def take_number(session: Session, name: str) -> int:
         _open_range(session, name)
 
 
+def begin_range(session: Session, name: str, *, first: int) -> None:
+    """Let a range that no number was taken from yet begin at `first`."""
+    session.add(NumberRange(name=name, next_value=first))
+    session.flush()
+
+
 def _open_range(session: Session, name: str) -> None:
     try:
         with session.begin_nested():

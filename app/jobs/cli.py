@@ -22,6 +22,7 @@ from app.core.database import run
 from app.core.permissions import Actor
 from app.core.web.extensions import db
 from app.jobs.execution import Sessions, in_transaction, sessions_of
+from app.jobs.instance import keep_secret
 from app.jobs.worker import BEATS_KEPT, Pace, Worker, keep_house, worker_name
 
 jobs = AppGroup("jobs", help="Background work.")
@@ -60,6 +61,7 @@ def work(threads: int, drain_s: float) -> None:
     With JOBS=celery, publish the jobs and start one Celery worker beside; `flask jobs dispatch` only
     publishes.
     """
+    keep_secret()
     if current_app.config["JOBS"] == "celery":
         with _celery_worker(threads) as child:
             dispatch_forever(child=child)

@@ -29,6 +29,7 @@ from app.domain.accounts.queries import find_vendor
 from app.domain.accounts.rules import AddressData, BranchData, role_name
 from app.domain.catalogue.companies import TaxData, open_company
 from app.jobs.demo_people import COMPANIES, PEOPLE, VENDOR, DemoCompany, DemoPerson
+from app.jobs.instance import keep_secret
 
 demo = AppGroup("demo", help="Made-up data to try the portal with.")
 
@@ -208,6 +209,7 @@ def load() -> None:
             f"This instance belongs to {vendor.name}; demo data is not mixed with real data. "
             "Use another DATA_DIR or DATABASE_URL."
         )
+    keep_secret()
     now = clock.now()
     passwords = load_accounts(session, Path(current_app.config["DATA_DIR"]), now=now)
     load_rooms(session, now)

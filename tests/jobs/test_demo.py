@@ -1,4 +1,4 @@
-"""The demo's people and the set-up of a real instance, from the command line."""
+"""The demo's people, from the command line."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.core.permissions import Role
 from app.domain.accounts import passwords
-from app.domain.accounts.models import Company, EndCustomer, Membership, SingleUseLink, User, Vendor
+from app.domain.accounts.models import Company, EndCustomer, Membership, User, Vendor
 from app.jobs import demo
 from tests.factories.accounts import make_vendor, read, sign_in
 
@@ -96,47 +96,3 @@ def test_passwords_are_random_and_keep_the_rules() -> None:
     assert len(made) == 200
     for password in made:
         passwords.check_rules(password)
-
-
-SETUP = ["--vendor", "Fennel", "--currency", "gbp", "--timezone", "Europe/London", "--name", "Ada Finch"]
-
-
-def test_a_real_instance_is_set_up_with_an_invitation(app: Flask, session: Session) -> None:
-    runner = app.test_cli_runner()
-    result = runner.invoke(args=["accounts", "setup", *SETUP, "--email", "ada@fennel.example"])
-    assert result.exit_code == 0, result.output
-    vendor = read(session, select(Vendor))[0]
-    assert (vendor.name, vendor.currency, vendor.timezone, vendor.is_demo) == (
-        "Fennel",
-        "GBP",
-        "Europe/London",
-        False,
-    )
-    path = "/invitation/" + result.output.strip().rpartition("/invitation/")[2]
-    client = app.test_client()
-    assert client.post(path, data={"password": "meadow under slow rain"}).status_code == 303
-    assert client.get("/console/people").status_code == 200
-    again = runner.invoke(args=["accounts", "setup", *SETUP, "--email", "b@fennel.example"])
-    assert again.exit_code == 1
-    assert "set up already" in again.output
-
-
-@pytest.mark.parametrize(
-    ("option", "value", "said"),
-    [
-        ("--currency", "pounds", "currency: Enter a currency's three letters"),
-        ("--timezone", "Mars/Olympus", "timezone: Enter a time zone's name"),
-        ("--timezone", "../../etc/passwd", "timezone: Enter a time zone's name"),
-        ("--email", "ada", "email: Enter one e-mail address"),
-        ("--vendor", " ", "name: Fill this in."),
-    ],
-)
-def test_a_set_up_that_cannot_be_says_why(
-    app: Flask, session: Session, option: str, value: str, said: str
-) -> None:
-    arguments = ["accounts", "setup", *SETUP, "--email", "ada@fennel.example", option, value]
-    result = app.test_cli_runner().invoke(args=arguments)
-    assert result.exit_code == 1
-    assert said in result.output
-    assert read(session, select(func.count(Vendor.id))) == [0]
-    assert read(session, select(func.count(SingleUseLink.id))) == [0]

@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 from datetime import datetime
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.core import audit
-from app.core.errors import Conflict, InvalidInput
+from app.core import audit, clock
+from app.core.errors import Conflict
 from app.core.permissions import Actor, Permission, Role, requires
+from app.core.sequences import begin_range
 from app.core.texts import _
-from app.domain.accounts.models import Membership, Vendor
+from app.domain.accounts.models import Membership, User, Vendor
 from app.domain.accounts.people import add_person
 from app.domain.accounts.queries import VENDOR_ID, find_vendor
-from app.domain.accounts.rules import PersonData, known_currency, normal_email, one_line
-
-
-def known_timezone(name: str) -> str:
-    """An IANA zone's name. :raises InvalidInput: there is no such zone."""
-    try:
-        return ZoneInfo(name.strip()).key
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        message = _("Enter a time zone's name, such as Europe/London.")
-        raise InvalidInput(message, field="timezone") from error
+from app.domain.accounts.rules import PersonData
+from app.domain.accounts.vendor_rules import VendorData, clean_vendor, order_range
 
 
 @requires(Permission.STAFF_MANAGE)
@@ -31,35 +24,53 @@ def set_up_vendor(
     session: Session,
     actor: Actor,
     *,
-    name: str,
-    currency: str,
-    timezone: str,
-    alert_email: str | None = None,
+    vendor: VendorData,
+    logo_key: str | None = None,
     admin: PersonData,
     now: datetime,
 ) -> Membership:
     """The vendor of this instance, and the invitation of its first administrator.
 
-    :raises Conflict: the instance is set up already. :raises InvalidInput: naming the value.
+    :raises Conflict: the instance is set up already, or has people. :raises InvalidInput: naming the value.
     """
-    if find_vendor(session) is not None:
+    if find_vendor(session) is not None or session.execute(select(User.id).limit(1)).first():
         raise Conflict(_("This instance is set up already."))
-    vendor = Vendor(
+    data = clean_vendor(vendor)
+    row = Vendor(
         id=VENDOR_ID,
-        name=one_line(name, field="name", maximum=200),
-        currency=known_currency(currency),
-        timezone=known_timezone(timezone),
-        alert_email=normal_email(alert_email) if alert_email else None,
+        name=data.name,
+        legal_name=data.legal_name,
+        street=data.address.street,
+        postcode=data.address.postcode,
+        city=data.address.city,
+        region=data.address.region,
+        country=data.address.country,
+        tax_id=data.tax_id,
+        currency=data.currency,
+        timezone=data.timezone,
+        language=data.language,
+        order_prefix=data.order_prefix,
+        accent=data.accent,
+        alert_email=data.alert_email,
+        logo_key=logo_key,
     )
-    session.add(vendor)
+    session.add(row)
     session.flush()
+    name = order_range(clock.business_date(now, data.timezone))
+    begin_range(session, name, first=data.next_number)
     audit.record(
         session,
         actor,
         "vendor.set_up",
         subject_type="vendor",
-        subject_id=vendor.id,
+        subject_id=row.id,
         now=now,
-        after={"name": vendor.name, "currency": vendor.currency, "timezone": vendor.timezone},
+        after={
+            "name": row.name,
+            "currency": row.currency,
+            "timezone": row.timezone,
+            "order_prefix": row.order_prefix,
+            "next_number": data.next_number,
+        },
     )
     return add_person(session, actor, company_id=None, person=admin, role=Role.VENDOR_ADMIN, now=now)

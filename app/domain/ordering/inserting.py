@@ -17,6 +17,7 @@ from app.core import audit
 from app.core.permissions import Actor
 from app.core.sequences import take_number
 from app.core.states import StateChange
+from app.domain.accounts.vendor_rules import order_range
 from app.domain.catalogue.prices import OrderDiscount
 from app.domain.inventory import ledger
 from app.domain.inventory.rules import Demand, Take, allocate
@@ -141,7 +142,7 @@ def _insert_head(
     now: datetime,
 ) -> Order:
     year = f"{header.day.year % 100:02}"
-    number = take_number(session, f"order-{year}")
+    number = take_number(session, order_range(header.day))
     order = Order(
         number=f"{header.number_prefix}-{year}-{number:05}",
         company_id=header.company_id,

@@ -1,0 +1,73 @@
+"""What commands find where they are started: whose instance it is, before and after its set-up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+from flask import current_app
+from sqlalchemy import inspect, select
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+import config as settings
+from app.core.tenancy import all_companies
+from app.domain.accounts.models import Vendor
+
+MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
+
+
+@dataclass(frozen=True, slots=True)
+class KnownVendor:
+    """Whose instance it is."""
+
+    name: str
+    is_demo: bool
+
+
+def known_vendor(session: Session) -> KnownVendor | None:
+    """The vendor; None too where the database has no tables, or is not there yet."""
+    if is_missing(session):
+        return None
+    with all_companies(session, reason="whose instance this is"):
+        if not inspect(session.connection()).has_table(Vendor.__tablename__):
+            session.rollback()
+            return None
+        # These columns alone, so that a database of an older version answers too.
+        row = session.execute(select(Vendor.name, Vendor.is_demo)).one_or_none()
+    session.rollback()
+    return KnownVendor(row.name, row.is_demo) if row else None
+
+
+def is_missing(session: Session) -> bool:
+    """Whether the embedded database's file is not there; asking it would make one."""
+    url = session.get_bind().engine.url
+    return bool(url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists())
+
+
+def keep_secret() -> str:
+    """The instance's secret, made where there is none, for this process too."""
+    secret = settings.make_secret(Path(current_app.config["DATA_DIR"]))
+    current_app.config["SECRET_KEY"] = secret
+    return secret
+
+
+@contextmanager
+def saying_database_faults() -> Iterator[None]:
+    """Say in a sentence that the database, a folder or the disk cannot be used."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise click.ClickException(f"The database cannot be used: {first_line(error.orig)}") from error
+    except OSError as error:
+        raise click.ClickException(
+            f"{error.filename or 'A file'} cannot be used: {error.strerror}."
+        ) from error
+
+
+def first_line(error: BaseException | None) -> str:
+    """What an error says, in one line."""
+    return next(iter(str(error).strip().splitlines()), "no reason given")
