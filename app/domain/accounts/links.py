@@ -25,19 +25,41 @@ class Purpose(StrEnum):
 
     INVITATION = "invitation"
     RESET = "reset"
+    #: Shows that the address in a request to become a reseller is the contact's own.
+    CONFIRMATION = "confirmation"
+    #: Lets the contact of such a request answer what was asked.
+    ANSWER = "answer"
 
 
-LIFETIMES = {Purpose.INVITATION: timedelta(days=7), Purpose.RESET: timedelta(hours=1)}
+LIFETIMES = {
+    Purpose.INVITATION: timedelta(days=7),
+    Purpose.RESET: timedelta(hours=1),
+    Purpose.CONFIRMATION: timedelta(days=3),
+    Purpose.ANSWER: timedelta(days=30),
+}
 #: Where the web door answers each purpose; the token follows.
-PATHS = {Purpose.INVITATION: "/invitation/", Purpose.RESET: "/reset/"}
+PATHS = {
+    Purpose.INVITATION: "/invitation/",
+    Purpose.RESET: "/reset/",
+    Purpose.CONFIRMATION: "/become-a-reseller/confirm/",
+    Purpose.ANSWER: "/become-a-reseller/answer/",
+}
 
 
-def make_link(session: Session, *, purpose: Purpose, user_id: int, now: datetime) -> SingleUseLink:
-    """A new link, which voids the person's older ones of the purpose."""
-    void_links(session, purpose=purpose, user_id=user_id, now=now)
+def make_link(
+    session: Session,
+    *,
+    purpose: Purpose,
+    user_id: int | None = None,
+    request_id: int | None = None,
+    now: datetime,
+) -> SingleUseLink:
+    """A new link, which voids the older ones of the purpose of the same person or request."""
+    void_links(session, purpose=purpose, user_id=user_id, request_id=request_id, now=now)
     link = SingleUseLink(
         purpose=purpose.value,
         user_id=user_id,
+        request_id=request_id,
         nonce=secrets.token_hex(16),
         created_at=now,
         expires_at=now + LIFETIMES[purpose],
@@ -47,12 +69,22 @@ def make_link(session: Session, *, purpose: Purpose, user_id: int, now: datetime
     return link
 
 
-def void_links(session: Session, *, purpose: Purpose, user_id: int, now: datetime) -> None:
-    """Void the person's open links of the purpose."""
+def void_links(
+    session: Session,
+    *,
+    purpose: Purpose,
+    user_id: int | None = None,
+    request_id: int | None = None,
+    now: datetime,
+) -> None:
+    """Void the open links of the purpose of a person or a request."""
+    owner = (
+        SingleUseLink.user_id == user_id if user_id is not None else SingleUseLink.request_id == request_id
+    )
     session.execute(
         update(SingleUseLink)
         .where(
-            SingleUseLink.user_id == user_id,
+            owner,
             SingleUseLink.purpose == purpose.value,
             SingleUseLink.used_at.is_(None),
             SingleUseLink.voided_at.is_(None),

@@ -87,6 +87,8 @@ class Company(Tenant, Base):
     #: Made from imported order history, not by a person.
     is_historical: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]
+    #: The company it was a double of, which has all that was its own; its number leads there.
+    merged_into_id: Mapped[int | None] = mapped_column(ForeignKey("company.id"), index=True)
     version: Mapped[int] = mapped_column(default=1)
 
     branches: Mapped[list[Branch]] = relationship(back_populates="company", order_by="Branch.id")
@@ -188,16 +190,57 @@ class SignInSession(Base):
     user_agent: Mapped[str | None] = mapped_column(String(200))
 
 
-class SingleUseLink(Base):
-    """An invitation or a password reset. The link is a MAC over purpose, id and nonce; using it ends it."""
+class ResellerRequest(Base):
+    """Somebody outside asks to become a reseller; the vendor's until a company is made of it."""
 
-    __tablename__ = "single_use_link"
-    __table_args__ = (Index("ix_single_use_link_user_purpose", "user_id", "purpose"),)
+    __tablename__ = "reseller_request"
+    __table_args__ = (Index("ix_reseller_request_state", "state", "created_at", "id"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    #: invitation (7 days) | reset (1 hour)
+    #: See accounts.states.REQUEST_MACHINE.
+    state: Mapped[str] = mapped_column(String(12))
+    company_name: Mapped[str] = mapped_column(String(200))
+    street: Mapped[str] = mapped_column(String(200))
+    postcode: Mapped[str] = mapped_column(String(20))
+    city: Mapped[str] = mapped_column(String(120))
+    region: Mapped[str] = mapped_column(String(120))
+    country: Mapped[str] = mapped_column(String(2))
+    tax_id: Mapped[str | None] = mapped_column(String(40))
+    contact_name: Mapped[str] = mapped_column(String(200))
+    email: Mapped[str] = mapped_column(String(254), index=True)
+    phone: Mapped[str] = mapped_column(String(40))
+    message: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime]
+    #: When the contact showed that the address is theirs.
+    confirmed_at: Mapped[datetime | None]
+    #: What was asked of the contact last, and what they answered, the latest last.
+    question: Mapped[str] = mapped_column(Text, default="")
+    answer: Mapped[str] = mapped_column(Text, default="")
+    decided_at: Mapped[datetime | None]
+    decided_by_name: Mapped[str | None] = mapped_column(String(200))
+    #: Why it was refused, as the contact reads it.
+    reason: Mapped[str] = mapped_column(String(500), default="")
+    made_company_id: Mapped[int | None] = mapped_column(ForeignKey("company.id"))
+
+
+class SingleUseLink(Base):
+    """An invitation, a password reset, or a word from somebody who wants to become a reseller.
+
+    The link is a MAC over purpose, id and nonce; using it ends it.
+    """
+
+    __tablename__ = "single_use_link"
+    __table_args__ = (
+        Index("ix_single_use_link_user_purpose", "user_id", "purpose"),
+        Index("ix_single_use_link_request_purpose", "request_id", "purpose"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    #: invitation (7 days) | reset (1 hour) | confirmation (3 days) | answer (30 days)
     purpose: Mapped[str] = mapped_column(String(12))
-    user_id: Mapped[int] = mapped_column(ForeignKey("user_account.id"))
+    #: Whose account it opens; empty where it belongs to a request to become a reseller.
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))
+    request_id: Mapped[int | None] = mapped_column(ForeignKey("reseller_request.id"))
     #: 128 random bits in hex.
     nonce: Mapped[str] = mapped_column(String(32))
     created_at: Mapped[datetime]
