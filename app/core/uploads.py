@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -13,7 +13,8 @@ from urllib.parse import quote
 from app.core.errors import InvalidInput
 from app.core.texts import _
 
-MAX_BYTES = 10 * 1024 * 1024
+MEGABYTE = 1024 * 1024
+MAX_BYTES = 10 * MEGABYTE
 MAX_FILES = 20
 NAME_LENGTH = 150
 
@@ -29,6 +30,30 @@ class UploadRefused(InvalidInput):
     """A file is too large, empty, or not what its extension says."""
 
     code = "upload_refused"
+
+
+@dataclass(frozen=True, slots=True)
+class UploadLimits:
+    """What the page for imports takes; the command has no limit."""
+
+    #: Of all tables sent at once.
+    table_bytes: int = 200 * MEGABYTE
+    #: Of an archive of images, and its entries.
+    archive_bytes: int = 1024 * MEGABYTE
+    archive_entries: int = 20_000
+
+
+_read_limits: list[Callable[[], UploadLimits]] = [UploadLimits]
+
+
+def upload_limits() -> UploadLimits:
+    """The limits at present: the vendor's own where settings hold some."""
+    return _read_limits[-1]()
+
+
+def set_limits_reader(read: Callable[[], UploadLimits]) -> None:
+    """Take the limits from somewhere else, such as the vendor's settings."""
+    _read_limits[:] = [UploadLimits, read]
 
 
 class Store(Protocol):

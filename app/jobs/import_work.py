@@ -11,22 +11,21 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from app.adapters.import_files import ARCHIVE_EXTENSIONS, open_source
 from app.adapters.reject_reports import RejectReport
-from app.adapters.spreadsheets import EXTENSIONS, open_table
+from app.adapters.spreadsheets import EXTENSIONS
 from app.core import clock
 from app.core.database import run
 from app.core.imports import runs
-from app.core.imports.engine import FilePlan, Hooks, ImportJob, ImportKind, Pace, plan_file
+from app.core.imports.engine import Hooks, ImportJob, Pace, plan_file
+from app.core.imports.kinds import FilePlan, ImportKind
 from app.core.imports.models import ImportRun
 from app.core.imports.runs import AnotherRunActive
 from app.core.imports.tables import TableSource, UnreadableFile
 from app.core.imports.verdicts import Counts
 from app.core.permissions import Actor
 from app.core.texts import _
-from app.domain.catalogue.imports import ProductsKind
-
-#: Kinds of import by the name that runs carry.
-KINDS: dict[str, ImportKind] = {"products": ProductsKind()}
+from app.domain.ordering.import_kinds import KINDS
 
 PlannedFile = tuple[TableSource, FilePlan]
 
@@ -39,20 +38,24 @@ class NamedFile:
     name: str
 
 
-def files_below(path: Path) -> list[NamedFile]:
-    """The file itself, or the tables of a folder by name; other files in it are passed over.
+def files_below(path: Path, kind: ImportKind) -> list[NamedFile]:
+    """The file itself, or the kind's files of a folder by name; other files in it are passed over.
 
-    :raises UnreadableFile: it is not there, or the folder holds no table.
+    :raises UnreadableFile: it is not there, or the folder holds none.
     """
     if not path.is_dir():
         return [NamedFile(path, path.name)]
+    extensions = ARCHIVE_EXTENSIONS if kind.reads_archives else EXTENSIONS
     found = sorted(
         entry
         for entry in path.iterdir()
-        if entry.is_file() and entry.suffix.lower() in EXTENSIONS and not entry.name.startswith(".")
+        if entry.is_file() and entry.suffix.lower() in extensions and not entry.name.startswith(".")
     )
     if not found:
-        raise UnreadableFile(_("%(folder)s holds no CSV, XLSX or ODS file.", folder=path.name or str(path)))
+        folder = path.name or str(path)
+        if kind.reads_archives:
+            raise UnreadableFile(_("%(folder)s holds no ZIP file.", folder=folder))
+        raise UnreadableFile(_("%(folder)s holds no CSV, XLSX or ODS file.", folder=folder))
     return [NamedFile(entry, entry.name) for entry in found]
 
 
@@ -63,14 +66,16 @@ def plan_files(
     saved: Mapping[str, str] | None,
     options: Mapping[str, Any],
 ) -> list[PlannedFile]:
-    """Read every file once before a row of any is stored.
+    """Read every file once before a row of any is stored. Columns that a mapping settles are not doubted.
 
     :raises UnreadableFile: one of them cannot be used.
     """
-    planned = []
+    planned: list[PlannedFile] = []
     for file in files:
-        source = open_table(file.path, name=file.name)
-        planned.append((source, plan_file(kind, source, saved=saved, options=options)))
+        source, content = open_source(kind, file.path, name=file.name)
+        others = () if kind.reads_archives else KINDS.values()
+        plan = plan_file(kind, source, saved=saved, options=options, others=others, content=content)
+        planned.append((source, plan))
     return planned
 
 

@@ -1,4 +1,4 @@
-"""The worker's side of imports: take a queued run, or go on with one that a dead worker left."""
+"""The worker's side of imports: take a queued run or one that a dead worker left, read columns, undo."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ from pathlib import Path
 from flask import current_app
 from sqlalchemy.orm import Session
 
+from app.adapters.import_columns import find_columns
 from app.adapters.storage import LocalStore
 from app.core.database import run
+from app.core.errors import DomainError
 from app.core.imports import runs
+from app.core.imports import undo as undoing
 from app.core.imports.engine import Hooks
 from app.core.imports.models import ImportRun
 from app.core.imports.runs import AnotherRunActive, RunNotOpen
@@ -23,7 +26,8 @@ from app.core.outbox import JobView, LeaseLost
 from app.core.permissions import Actor
 from app.core.tenancy import all_companies
 from app.core.texts import _
-from app.jobs.import_work import KINDS, NamedFile, PlannedFile, plan_files, take_all
+from app.domain.ordering.import_kinds import KINDS
+from app.jobs.import_work import NamedFile, PlannedFile, plan_files, take_all
 from app.jobs.registry import Context, Interrupted, handles
 
 log = logging.getLogger("sellthru.jobs")
@@ -66,6 +70,46 @@ def run_import(session: Session, job: JobView, context: Context) -> None:
         _end(session, actor, run_id, context, "done", None)
 
 
+@handles(runs.READ_JOB_KIND, lease_s=60, own_transactions=True)
+def read_columns(session: Session, job: JobView, context: Context) -> None:
+    """Find the columns of uploaded files, which may take long to open; a run that was discarded is left."""
+    run_id = int(job.payload["run_id"])
+    actor = Actor.system("import")
+    found = runs.get_run(session, run_id)
+    if found.state != runs.READING:
+        return
+    try:
+        columns = find_columns(session, found, _uploads())
+    except UnreadableFile as error:
+        _end(session, actor, run_id, context, "failed", error.message)
+    else:
+        run(session, runs.settle_upload, actor, run_id=run_id, found=columns)
+
+
+@handles(undoing.JOB_KIND, lease_s=120, own_transactions=True)
+def undo_import(session: Session, job: JobView, context: Context) -> None:
+    """Undo a run in one transaction; where that is refused it stays as it was, with the reason."""
+    run_id = int(job.payload["run_id"])
+    actor = Actor.system("import")
+    found = runs.get_run(session, run_id)
+    if found.state != "undoing":
+        return
+    try:
+        run(session, undoing.undo_run, actor, run_id=run_id, kind=KINDS[found.kind], now=context.now())
+    except DomainError as error:
+        reason = _("Not undone: %(reason)s", reason=error.message)
+        run(session, undoing.give_up_undo, actor, run_id=run_id, reason=reason, now=context.now())
+    except Exception:
+        if job.attempts >= runs.JOB_ATTEMPTS:
+            reason = _("Not undone. This is our fault and was logged.")
+            run(session, undoing.give_up_undo, actor, run_id=run_id, reason=reason, now=context.now())
+        raise
+
+
+def _uploads() -> LocalStore:
+    return LocalStore(Path(current_app.config["DATA_DIR"]) / "uploads")
+
+
 def _end(
     session: Session, actor: Actor, run_id: int, context: Context, state: str, error: str | None
 ) -> None:
@@ -73,7 +117,7 @@ def _end(
 
 
 def _do(session: Session, actor: Actor, begun: ImportRun, context: Context) -> None:
-    store = LocalStore(Path(current_app.config["DATA_DIR"]) / "uploads")
+    store = _uploads()
     planned = _planned(begun, store)
     if begun.rejects_key:
         key, report = begun.rejects_key, store.path_of(begun.rejects_key)

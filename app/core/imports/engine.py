@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,14 +12,16 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.core.database import run
-from app.core.imports import mapping, runs
-from app.core.imports.kinds import FilePlan, ImportKind, Item, Judged
+from app.core.imports import changes, mapping, runs
+from app.core.imports.kinds import Change, FilePlan, ImportKind, Item, Judged
 from app.core.imports.memory import RunMemory
 from app.core.imports.models import ImportRun
-from app.core.imports.tables import SourceRow, TableSource, survey, without_guard
+from app.core.imports.tables import SourceRow, TableSource, UnreadableFile, survey, without_guard
+from app.core.imports.templates import WithoutTemplateLines
 from app.core.imports.verdicts import REJECTED, Counts, Verdict
 from app.core.permissions import Actor, Permission, requires
 from app.core.tenancy import all_companies
+from app.core.texts import _
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,8 @@ class Hooks:
     #: is tried again comes with the same number again.
     rejects: Callable[[int, Sequence[RejectedRow]], None] = lambda kept, rows: None
     progress: Callable[[Counts, int], None] = lambda counts, total: None
+    #: What a stored (or tried) batch changes, after the number of changes before it.
+    changes: Callable[[int, Sequence[Change]], None] = lambda kept, changes: None
     #: Raises to stop between two batches.
     check: Callable[[], None] = lambda: None
 
@@ -69,17 +73,47 @@ def plan_file(
     *,
     saved: Mapping[str, str] | None = None,
     options: Mapping[str, Any] | None = None,
+    others: Iterable[ImportKind] = (),
+    content: Any = None,
 ) -> FilePlan:
     """Read a file once and settle what its columns mean.
 
+    `others` are the kinds that its columns may belong to instead.
+
     :raises UnreadableFile: it cannot be read, or its columns are not this kind's.
     """
-    facts = survey(source)
-    targets = mapping.propose(kind.fields, facts.header, saved=saved, ignored=kind.ignored)
-    plan = FilePlan(facts, targets, options or {})
+    header = source.header()
+    targets = mapping.propose(
+        kind.fields, header, saved=saved, ignored=kind.ignored, accepts_extras=kind.accepts_extras
+    )
+    if not saved:
+        check_kind(source.name, kind, header, others)
+    lines = WithoutTemplateLines(source, kind, targets)
+    facts = survey(lines)
+    plan = FilePlan(facts, targets, options or {}, content, lines.passed_over)
     kind.check(plan)
     mapping.check(source.name, kind.fields, targets)
     return plan
+
+
+def check_kind(name: str, kind: ImportKind, header: Sequence[str], others: Iterable[ImportKind]) -> None:
+    """:raises UnreadableFile: the columns are those of another kind rather than of this one."""
+    own = mapping.known_columns(kind.fields, header)
+    best = max(others, key=lambda other: mapping.known_columns(other.fields, header), default=kind)
+    if mapping.known_columns(best.fields, header) > own + 1 or (
+        best.name != kind.name
+        and mapping.lacks_required(kind.fields, header)
+        and not mapping.lacks_required(best.fields, header)
+    ):
+        raise UnreadableFile(
+            _(
+                "%(name)s does not look like %(kind)s: its columns are those of %(other)s. "
+                "Import it as that, or name its columns as in the template.",
+                name=name,
+                kind=_(kind.title),
+                other=_(best.title),
+            )
+        )
 
 
 @requires(Permission.IMPORT_RUN)
@@ -93,13 +127,28 @@ def take_batch(
     recalled: Mapping[str, str],
     run_id: int,
     before: Counts,
+    changes_before: int,
     now: datetime,
 ) -> Judged:
-    """Judge and store one batch, and count it, all or nothing."""
+    """Judge and store one batch with what it changed, and count it, all or nothing."""
     judged = kind.judge(session, plan, items, recalled)
     kind.store(session, actor, plan, judged, run_id=run_id, now=now)
-    runs.advance(session, run_id, before=before, after=before.plus(judged.verdicts), now=now)
+    changes.keep(session, run_id, changes_before, judged.changes)
+    _count(session, run_id, before, changes_before, judged, now)
     return judged
+
+
+def _count(
+    session: Session, run_id: int, before: Counts, changes_before: int, judged: Judged, now: datetime
+) -> None:
+    runs.advance(
+        session,
+        run_id,
+        before=before,
+        after=before.plus(judged.verdicts),
+        change_count=changes_before + len(judged.changes),
+        now=now,
+    )
 
 
 class ImportJob:
@@ -130,6 +179,7 @@ class ImportJob:
             import_run.created, import_run.updated, import_run.unchanged, import_run.rejected
         )
         self._skip = self._stored.rows
+        self._changes = import_run.change_count
         self.counts = self._stored
 
     def work(self, files: Sequence[tuple[TableSource, FilePlan]]) -> Counts:
@@ -148,7 +198,7 @@ class ImportJob:
 
     def _batches(self, source: TableSource, plan: FilePlan, memory: RunMemory) -> Iterator[list[Item]]:
         read = self._kind.open(plan)
-        rows = source.rows()
+        rows = WithoutTemplateLines(source, self._kind, plan.targets).rows()
         if mapping.REPORT_COLUMNS[0] in plan.survey.header:
             rows = map(without_guard, rows)
         while True:
@@ -175,7 +225,7 @@ class ImportJob:
                 judged = self._kind.judge(self._session, plan, items, recalled)
             self._session.rollback()
             self._report(plan, items, judged)
-            run(self._session, _count, self._actor, self._run_id, self.counts, judged, self._hooks.clock())
+            run(self._session, self._trying(judged), self._actor, now=self._hooks.clock())
         else:
             judged = run(
                 self._session,
@@ -187,11 +237,26 @@ class ImportJob:
                 recalled=recalled,
                 run_id=self._run_id,
                 before=self.counts,
+                changes_before=self._changes,
                 now=self._hooks.clock(),
             )
             self._pace.adapt(time.monotonic() - began)
         memory.remember(judged.memories)
+        self._hooks.changes(self._changes, judged.changes)
         self.counts = self.counts.plus(judged.verdicts)
+        self._changes += len(judged.changes)
+
+    def _trying(self, judged: Judged) -> Callable[..., None]:
+        """The action of a dry run's batch: it keeps the first changes for the preview, and the counts."""
+
+        @requires(Permission.IMPORT_RUN)
+        def keep_first(session: Session, actor: Actor, /, *, now: datetime) -> None:
+            first = judged.changes[: max(0, changes.PREVIEW_KEPT - self._changes)]
+            with all_companies(session, reason="dry run of an import"):
+                changes.keep(session, self._run_id, self._changes, first)
+            _count(session, self._run_id, self.counts, self._changes, judged, now)
+
+        return keep_first
 
     def _taking(self, plan: FilePlan, items: list[Item]) -> Callable[..., Judged]:
         """The batch's action; the report is written before the commit, so that a kill loses no reason."""
@@ -212,10 +277,3 @@ class ImportJob:
         ]
         if refused:
             self._hooks.rejects(self.counts.rejected, refused)
-
-
-@requires(Permission.IMPORT_RUN)
-def _count(
-    session: Session, actor: Actor, run_id: int, before: Counts, judged: Judged, now: datetime
-) -> None:
-    runs.advance(session, run_id, before=before, after=before.plus(judged.verdicts), now=now)

@@ -24,6 +24,14 @@ class FilePlan:
     options: Mapping[str, Any]
     #: What is read beside the rows, such as the entries of an archive.
     content: Any = None
+    #: Lines of the kind's template that were left as they are.
+    passed_over: int = 0
+
+    def has_decimal_comma(self, target: str) -> bool:
+        """Whether the column of the field writes decimals with a comma (see `numbers.decimal_text`)."""
+        return any(
+            facts.has_decimal_comma for facts in self.survey.columns if self.targets[facts.header] == target
+        )
 
 
 @dataclass(frozen=True, slots=True)

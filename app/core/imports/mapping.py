@@ -76,6 +76,18 @@ def propose(
     return {name: targets[name] for name in header}
 
 
+def known_columns(fields: Sequence[Field], header: Sequence[str]) -> int:
+    """How many of the columns are called as a field is."""
+    names = {name for field in fields for name in (field.code, *field.aliases)}
+    return sum(normalise(name) in names for name in header)
+
+
+def lacks_required(fields: Sequence[Field], header: Sequence[str]) -> bool:
+    """Whether a needed field has no column of its name."""
+    names = {normalise(name) for name in header}
+    return any(field.is_required and names.isdisjoint((field.code, *field.aliases)) for field in fields)
+
+
 def check(name: str, fields: Sequence[Field], columns: Mapping[str, str]) -> None:
     """Whether the mapping can be used for the file `name`.
 

@@ -1,14 +1,18 @@
-"""Saved mappings of columns, and the runs of imports."""
+"""Saved mappings of columns, the runs of imports, and what they changed."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index, String, UniqueConstraint, text
+from sqlalchemy import JSON, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.database import Base
+
+#: JSON whose absence the database sees as such.
+JSON_OR_NULL = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 
 
 class ImportMapping(Base):
@@ -18,7 +22,7 @@ class ImportMapping(Base):
     __table_args__ = (UniqueConstraint("kind", "name"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    #: Name of the import kind: products.
+    #: Name of the import kind, such as products.
     kind: Mapped[str] = mapped_column(String(30))
     name: Mapped[str] = mapped_column(String(120))
     #: Header (as `normalise` writes it) to a field's code, `extra` or `ignore`.
@@ -47,7 +51,7 @@ class ImportRun(Base):
     filename: Mapped[str] = mapped_column(String(200))
     #: What the kind asks for, and `files`: name and upload store key of each (empty for the command line).
     options: Mapped[dict[str, Any]]
-    #: uploaded | queued | running | done | failed | cancelled
+    #: reading | uploaded | queued | running | done | failed | cancelled | undoing | undone
     state: Mapped[str] = mapped_column(String(10), default="queued")
     is_dry_run: Mapped[bool] = mapped_column(default=False)
     rows_total: Mapped[int | None]
@@ -65,3 +69,22 @@ class ImportRun(Base):
     lease_until: Mapped[datetime | None]
     created_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
+    #: How many rows of tables it changed, or would change.
+    change_count: Mapped[int] = mapped_column(default=0, server_default="0")
+    undone_by: Mapped[str | None] = mapped_column(String(200))
+    undone_at: Mapped[datetime | None]
+
+
+class ImportChange(Base):
+    """A row of a table as it was before a run and as the run left it; `before` empty is a new row."""
+
+    __tablename__ = "import_change"
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("import_run.id"), primary_key=True, autoincrement=False)
+    #: Place in the order in which the run made its changes, from 0.
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    subject: Mapped[str] = mapped_column(String(300))
+    table: Mapped[str] = mapped_column("table_name", String(40))
+    row_id: Mapped[int | None]
+    before: Mapped[dict[str, Any] | None] = mapped_column(JSON_OR_NULL)
+    after: Mapped[dict[str, Any] | None] = mapped_column(JSON_OR_NULL)

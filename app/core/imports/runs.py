@@ -25,9 +25,12 @@ from app.core.texts import N_, _
 #: A run whose process has said nothing for so long is taken to be dead.
 LEASE = timedelta(seconds=60)
 RUNNING = "running"
+#: A worker reads the file's columns.
+READING = "reading"
 OPEN_STATES = ("queued", RUNNING)
-#: Kind of the job that does a queued run.
+#: Kinds of the jobs that do a queued run, and that read the columns of a file.
 JOB_KIND = "imports.run"
+READ_JOB_KIND = "imports.read"
 JOB_ATTEMPTS = 3
 STOPPED_HALF_WAY = N_("It stopped half way. The rows it had counted are stored; import the file again.")
 
@@ -112,6 +115,40 @@ def open_run(
 
 
 @requires(Permission.IMPORT_RUN)
+def open_upload(
+    session: Session,
+    actor: Actor,
+    *,
+    kind: str,
+    filename: str,
+    options: dict[str, Any],
+    now: datetime,
+) -> ImportRun:
+    """A run whose columns a worker reads first, because the files may take long to open."""
+    run = open_run(
+        session,
+        actor,
+        kind=kind,
+        filename=filename,
+        options=options,
+        is_dry_run=False,
+        state=READING,
+        now=now,
+    )
+    enqueue(session, READ_JOB_KIND, {"run_id": run.id}, now=now, max_attempts=JOB_ATTEMPTS)
+    return run
+
+
+@requires(Permission.IMPORT_RUN)
+def settle_upload(session: Session, actor: Actor, *, run_id: int, found: Mapping[str, Any]) -> None:
+    """Keep the columns that were found; the run waits for a person to settle them."""
+    run = get_run(session, run_id)
+    if run.state == READING:
+        run.options = {**run.options, **found}
+        run.state = "uploaded"
+
+
+@requires(Permission.IMPORT_RUN)
 def begin_run(session: Session, actor: Actor, *, run_id: int, now: datetime) -> ImportRun:
     """Take the run for this process; one that a dead process left goes on where its last batch ended.
 
@@ -122,7 +159,7 @@ def begin_run(session: Session, actor: Actor, *, run_id: int, now: datetime) -> 
     if run.state not in OPEN_STATES or (run.state == RUNNING and not _is_abandoned(run, now)):
         raise RunNotOpen(_("This import has ended or is being worked on."))
     if not run.is_dry_run:
-        _make_way(session, run, now)
+        make_way(session, run, now)
     run.state = RUNNING
     run.process = process_name()
     run.lease_until = now + LEASE
@@ -208,7 +245,11 @@ def _is_abandoned(run: ImportRun, now: datetime) -> bool:
     return is_ours or run.lease_until is None or run.lease_until < now or _is_gone(run.process)
 
 
-def _make_way(session: Session, run: ImportRun, now: datetime) -> None:
+def make_way(session: Session, run: ImportRun, now: datetime) -> None:
+    """See that no other run of the kind is storing rows; one whose process is dead ends as failed.
+
+    :raises AnotherRunActive: one is.
+    """
     others = session.scalars(
         select(ImportRun).where(
             ImportRun.kind == run.kind,
@@ -233,7 +274,9 @@ def _make_way(session: Session, run: ImportRun, now: datetime) -> None:
     session.flush()
 
 
-def advance(session: Session, run_id: int, *, before: Counts, after: Counts, now: datetime) -> None:
+def advance(
+    session: Session, run_id: int, *, before: Counts, after: Counts, change_count: int, now: datetime
+) -> None:
     """Store the counts of one more batch, in the batch's transaction.
 
     :raises RunNotOpen: it was cancelled, or another process has gone on with it.
@@ -247,6 +290,7 @@ def advance(session: Session, run_id: int, *, before: Counts, after: Counts, now
             updated=after.updated,
             unchanged=after.unchanged,
             rejected=after.rejected,
+            change_count=change_count,
             lease_until=now + LEASE,
         )
         .execution_options(synchronize_session=False)
@@ -267,7 +311,7 @@ def end_run(
 ) -> None:
     """Mark a run done or failed; a cancelled one stays so."""
     run = get_run(session, run_id)
-    if run.state in OPEN_STATES:
+    if run.state in (*OPEN_STATES, READING):
         run.state = state
     run.error = error[:500] if error else None
     run.lease_until = None
@@ -298,7 +342,7 @@ def cancel_run(session: Session, actor: Actor, *, run_id: int, now: datetime) ->
     """
     cancelled: Any = session.execute(
         update(ImportRun)
-        .where(ImportRun.id == run_id, ImportRun.state.in_((*OPEN_STATES, "uploaded")))
+        .where(ImportRun.id == run_id, ImportRun.state.in_((*OPEN_STATES, READING, "uploaded")))
         .values(state="cancelled", finished_at=now, lease_until=None)
         .execution_options(synchronize_session=False)
     )

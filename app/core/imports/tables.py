@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from app.core.errors import DomainError
+from app.core.imports.numbers import has_decimal_comma
 from app.core.texts import _
 
 MAX_COLUMNS = 200
@@ -80,6 +81,8 @@ class ColumnFacts:
     filled: int
     distinct: int | None
     samples: tuple[str, ...]
+    #: Whether a value can only be a number with a decimal comma.
+    has_decimal_comma: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +101,7 @@ class _Column:
     filled: int = 0
     is_number: bool = True
     is_boolean: bool = True
+    has_decimal_comma: bool = False
     values: set[str] | None = field(default_factory=set)
     samples: list[str] = field(default_factory=list)
 
@@ -116,6 +120,8 @@ class _Column:
             self.is_number = False
         if self.is_boolean and value not in _BOOLEANS:
             self.is_boolean = False
+        if not self.has_decimal_comma and "," in value and has_decimal_comma(value):
+            self.has_decimal_comma = True
 
     def facts(self) -> ColumnFacts:
         looks = "text"
@@ -126,7 +132,8 @@ class _Column:
         elif self.is_number:
             looks = "number"
         distinct = None if self.values is None else len(self.values)
-        return ColumnFacts(self.header, looks, self.filled, distinct, tuple(self.samples))
+        samples = tuple(self.samples)
+        return ColumnFacts(self.header, looks, self.filled, distinct, samples, self.has_decimal_comma)
 
 
 def is_number(text: str) -> bool:

@@ -11,10 +11,8 @@ from typing import Any
 from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
-from app.core import audit
 from app.core.imports.kinds import FilePlan
 from app.core.imports.verdicts import Verdict, rejected
-from app.core.permissions import Actor
 from app.core.texts import _
 from app.domain.catalogue import search
 from app.domain.catalogue.import_tree import AttributeBook, ensure_categories
@@ -92,6 +90,13 @@ def load_known(session: Session, rows: Sequence[ProductRow], *, currency: str) -
         for row in found:
             known[f"sku:{row.sku_key}"] = _known(row, True, prices, attributes.get(row.id, {}))
     return known
+
+
+def read_by_id(session: Session, product_ids: Sequence[int]) -> dict[int, Known]:
+    """Stored products with everything a file may change but the price."""
+    attributes = _read_attributes(session, product_ids)
+    found = _read(session, Product.id.in_(product_ids), True)
+    return {row.id: _known(row, True, {}, attributes.get(row.id, {})) for row in found}
 
 
 def _read(session: Session, which: Any, has_fields: bool) -> Sequence[Any]:
@@ -181,23 +186,36 @@ def quantity_refusal(row: ProductRow, known: Known | None) -> Verdict | None:
 # --- writing ----------------------------------------------------------------------------------------
 
 
-def store(session: Session, actor: Actor, plan: FilePlan, work: Work, *, run_id: int, now: datetime) -> None:
-    """Write a batch: categories and attributes as needed, products, prices, search rows, audit."""
-    book = AttributeBook(session, plan)
+@dataclass(slots=True)
+class Written:
+    """What a batch made: ids of new products in their order with their SKUs, and of new prices by product."""
+
+    products: list[tuple[int, str]] = field(default_factory=list)
+    price_rows: dict[int, int] = field(default_factory=dict)
+    categories: list[Category] = field(default_factory=list)
+    attributes: list[Attribute] = field(default_factory=list)
+
+
+def store(session: Session, plan: FilePlan, work: Work, *, run_id: int, now: datetime) -> Written:
+    """Write a batch: categories and attributes as needed, products, prices, search rows."""
+    book = AttributeBook(session, plan.survey.columns)
+    written = Written()
     price_rows: list[dict[str, Any]] = []
     if work.new:
-        _insert_products(session, book, work.new, price_rows, now)
+        written.products = _insert_products(session, book, work.new, price_rows, written.categories, now)
     if work.changed:
-        _update_products(session, book, work.changed, now)
+        update_products(session, book, work.changed, now, written.categories)
     added = [change for change in work.prices if change.known.price_row_id is None]
     price_rows += [{"product_id": one.known.product_id, "unit_price": one.price} for one in added]
     if price_rows:
         agreement_id = ensure_list_agreement(session, str(plan.options["currency"]), now=now)
         for row in price_rows:
             row |= {"agreement_id": agreement_id, "min_quantity": 1, "import_run_id": run_id}
-        session.connection().execute(insert(PriceRow), price_rows)
+        statement = insert(PriceRow).returning(PriceRow.product_id, PriceRow.id)
+        written.price_rows = {row[0]: row[1] for row in session.connection().execute(statement, price_rows)}
     _update_prices(session, [one for one in work.prices if one.known.price_row_id is not None], run_id)
-    _record(session, actor, work, run_id=run_id, now=now)
+    written.attributes = book.made
+    return written
 
 
 def _insert_products(
@@ -205,9 +223,10 @@ def _insert_products(
     book: AttributeBook,
     new: Sequence[NewProduct],
     price_rows: list[dict[str, Any]],
+    made: list[Category],
     now: datetime,
-) -> None:
-    categories = ensure_categories(session, [one.row.category for one in new])
+) -> list[tuple[int, str]]:
+    categories = ensure_categories(session, [one.row.category for one in new], made)
     book.load(_codes_by(new, categories))
     skus = _skus_for(session, new)
     values = []
@@ -243,6 +262,7 @@ def _insert_products(
     if attributes:
         session.connection().execute(insert(ProductAttribute), attributes)
     search.store_texts(session, texts)
+    return [(ids[value["sku_key"]], value["sku"]) for value in values]
 
 
 _DEFAULTS: dict[str, Any] = {
@@ -298,18 +318,23 @@ def _skus_for(session: Session, new: Sequence[NewProduct]) -> list[str]:
     return skus
 
 
-def _update_products(
-    session: Session, book: AttributeBook, changed: Sequence[tuple[Known, dict[str, Any]]], now: datetime
+def update_products(
+    session: Session,
+    book: AttributeBook,
+    changed: Sequence[tuple[Known, Mapping[str, Any]]],
+    now: datetime,
+    made: list[Category] | None = None,
 ) -> None:
+    """Write products' changed columns and attributes; a value None takes an attribute away."""
     refs = [changes["category"] for _known, changes in changed if "category" in changes]
-    moved = ensure_categories(session, refs) if refs else {}
+    moved = ensure_categories(session, refs, made) if refs else {}
     searched = []
     for known, changes in changed:
         columns = {name: value for name, value in changes.items() if name in _COLUMNS}
         if "name" in columns:
             columns["name_key"] = name_key(columns["name"])
         if "mpn" in columns:
-            columns["mpn_key"] = code_key(columns["mpn"])
+            columns["mpn_key"] = code_key(columns["mpn"]) if columns["mpn"] else None
         if "category" in changes:
             columns["category_id"] = moved[changes["category"].slug]
         summary = book.replace(known.product_id, columns.get("category_id"), _attributes_of(known, changes))
@@ -332,7 +357,7 @@ def _attributes_of(known: Known, changes: Mapping[str, Any]) -> dict[str, str] |
     given = {name[1:]: value for name, value in changes.items() if name.startswith("=")}
     if not given and "category" not in changes:
         return None
-    return {**known.attributes, **given}
+    return {code: value for code, value in {**known.attributes, **given}.items() if value is not None}
 
 
 def _update_prices(session: Session, prices: Sequence[NewPrice], run_id: int) -> None:
@@ -343,39 +368,3 @@ def _update_prices(session: Session, prices: Sequence[NewPrice], run_id: int) ->
         statement.values(unit_price=bindparam("price"), import_run_id=run_id),
         [{"row_id": one.known.price_row_id, "price": one.price} for one in prices],
     )
-
-
-def _record(session: Session, actor: Actor, work: Work, *, run_id: int, now: datetime) -> None:
-    """One audit row per batch names every product whose values changed; new ones are counted."""
-    before: dict[str, Any] = {}
-    after: dict[str, Any] = {}
-    for known, changes in work.changed:
-        before[known.sku] = {name: _plain(_old(known, name)) for name in changes}
-        after[known.sku] = {name: _plain(value) for name, value in changes.items()}
-    for one in work.prices:
-        before.setdefault(one.known.sku, {})["price"] = _plain(one.known.price)
-        after.setdefault(one.known.sku, {})["price"] = _plain(one.price)
-    if after or work.new:
-        after["created"] = len(work.new)
-        audit.record(
-            session,
-            actor,
-            "products.imported",
-            subject_type="import_run",
-            subject_id=run_id,
-            now=now,
-            before=before or None,
-            after=after,
-        )
-
-
-def _old(known: Known, name: str) -> Any:
-    if name.startswith("="):
-        return known.attributes.get(name[1:])
-    return known.category_slug if name == "category" else known.values.get(name)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return f"{value:f}"
-    return value if value is None or isinstance(value, str | int | bool) else value.slug

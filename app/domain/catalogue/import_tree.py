@@ -8,25 +8,26 @@ from typing import Any
 from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
-from app.core.imports.kinds import FilePlan
 from app.core.imports.tables import DISTINCT_LIMIT, ColumnFacts, is_number
 from app.domain.catalogue.models import Attribute, Category, Product, ProductAttribute
 from app.domain.catalogue.naming import code_of, humanise, slugify, summarise
 from app.domain.catalogue.product_rows import CategoryRef
 
 
-def ensure_categories(session: Session, wanted: Iterable[CategoryRef]) -> dict[str, int]:
-    """Ids of the categories by slug; missing ones are made, with those on the way to them."""
+def ensure_categories(
+    session: Session, wanted: Iterable[CategoryRef], made: list[Category] | None = None
+) -> dict[str, int]:
+    """Ids of the categories by slug; missing ones are made, with those on the way, and added to `made`."""
     refs = {ref.slug: ref for ref in wanted}
     rows = session.execute(select(Category.slug, Category.id).where(Category.slug.in_(refs)))
     found = {row.slug: row.id for row in rows}
     for slug, ref in refs.items():
         if slug not in found:
-            found[slug] = _make_branch(session, ref)
+            found[slug] = _make_branch(session, ref, made if made is not None else [])
     return found
 
 
-def _make_branch(session: Session, ref: CategoryRef) -> int:
+def _make_branch(session: Session, ref: CategoryRef, made: list[Category]) -> int:
     parent: Category | None = None
     for depth, name in enumerate(ref.names, start=1):
         is_leaf = depth == len(ref.names)
@@ -37,6 +38,7 @@ def _make_branch(session: Session, ref: CategoryRef) -> int:
             session.add(category)
             session.flush()
             category.path = f"{parent.path if parent else '/'}{category.id}/"
+            made.append(category)
         parent = category
     session.flush()
     if parent is None:
@@ -47,9 +49,10 @@ def _make_branch(session: Session, ref: CategoryRef) -> int:
 class AttributeBook:
     """Attributes by category and code for one batch; new ones are typed by the file's values."""
 
-    def __init__(self, session: Session, plan: FilePlan) -> None:
+    def __init__(self, session: Session, columns: Sequence[ColumnFacts] = ()) -> None:
         self._session = session
-        self._facts = {code_of(facts.header): facts for facts in plan.survey.columns}
+        self._facts = {code_of(facts.header): facts for facts in columns}
+        self.made: list[Attribute] = []
         self._known: dict[int, dict[str, Attribute]] = {}
 
     def load(self, codes_by_category: Mapping[int, Sequence[str]]) -> None:
@@ -71,6 +74,7 @@ class AttributeBook:
         if made:
             self._session.add_all(made)
             self._session.flush()
+            self.made += made
             for attribute in made:
                 known[attribute.category_id][attribute.code] = attribute
         for category_id, attributes in known.items():

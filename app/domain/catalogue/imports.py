@@ -11,13 +11,14 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.core.imports.kinds import FilePlan, Item, Judged
+from app.core.imports.kinds import Change, FilePlan, Item, Judged, Option, PlainKind
 from app.core.imports.mapping import EXTRA, Field, normalise
 from app.core.imports.tables import SourceRow, UnreadableFile
 from app.core.imports.verdicts import IS_CREATED, IS_UNCHANGED, IS_UPDATED, Verdict, rejected
 from app.core.permissions import Actor, Permission
 from app.core.texts import N_, _
 from app.domain.catalogue import import_store
+from app.domain.catalogue.import_changes import changes_in, complete, record, take_products_back
 from app.domain.catalogue.import_store import (
     Known,
     NewPrice,
@@ -88,10 +89,16 @@ class _State:
     has_new_price: bool = False
 
 
-class ProductsKind:
+class ProductsKind(PlainKind):
     """Products without a SKU of their own are known by category, name and attributes; others by the SKU."""
 
     name = "products"
+    title = N_("Products and list prices")
+    hint = N_(
+        "What you sell, with its list price for one piece. A file without SKUs is the category of its name."
+    )
+    options = (Option("currency", N_("Currency of the prices"), "currency", N_("Where the file names none")),)
+    accepts_extras = True
     fields: Sequence[Field] = FIELDS
     ignored = DERIVED
     permissions = (Permission.CATALOGUE_MANAGE, Permission.PRICE_MANAGE)
@@ -144,7 +151,8 @@ class ProductsKind:
         memories = {
             key: _memory(state.run_price, state.digest) for key, state in states.items() if state.is_seen
         }
-        return Judged(verdicts, memories, _work(states))
+        work = _work(states)
+        return Judged(verdicts, memories, work, changes_in(work))
 
     def memories(self, items: Sequence[Item], recalled: Mapping[str, str]) -> dict[str, str]:
         """The first price and the first other values that the run's rows gave for each product."""
@@ -164,7 +172,15 @@ class ProductsKind:
         self, session: Session, actor: Actor, plan: FilePlan, judged: Judged, *, run_id: int, now: datetime
     ) -> None:
         """Write the batch's products, prices and search rows."""
-        import_store.store(session, actor, plan, judged.work, run_id=run_id, now=now)
+        written = import_store.store(session, plan, judged.work, run_id=run_id, now=now)
+        complete(judged.changes, judged.work, written)
+        record(session, actor, judged.changes, run_id=run_id, now=now)
+
+    def undo(
+        self, session: Session, actor: Actor, changes: Sequence[Change], *, run_id: int, now: datetime
+    ) -> None:
+        """Take products, their values and prices back, and categories and attributes nobody uses."""
+        take_products_back(session, changes, now=now)
 
 
 def _digest(row: ProductRow) -> str | None:
