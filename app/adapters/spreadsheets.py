@@ -6,6 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -22,6 +23,7 @@ EXTENSIONS = TEXT_EXTENSIONS | SHEET_EXTENSIONS
 
 _PLAIN_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 _FLUSH_EVERY = 200
+_CREATED = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def open_table(path: Path, *, name: str | None = None) -> TableSource:
@@ -73,6 +75,8 @@ def write_xlsx(file: BinaryIO, header: Sequence[str], rows: Iterable[Sequence[An
     """Write a workbook of one sheet; every cell is text, so that nothing in it can run."""
     options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
     with xlsxwriter.Workbook(file, {**options, "strings_to_numbers": False}) as book:
+        # The moment of writing is left out: the same rows give the same file.
+        book.set_properties({"created": _CREATED})
         sheet = book.add_worksheet()
         _write_row(sheet, 0, header)
         for number, row in enumerate(rows, start=1):

@@ -39,6 +39,19 @@ def begin_range(session: Session, name: str, *, first: int) -> None:
     session.flush()
 
 
+def take_numbers(session: Session, *names: str) -> list[int]:
+    """The next number of each range, in one statement where all are open; see :func:`take_number`."""
+    taken = session.execute(
+        update(NumberRange)
+        .where(NumberRange.name.in_(names))
+        .values(next_value=NumberRange.next_value + 1)
+        .returning(NumberRange.name, NumberRange.next_value)
+        .execution_options(synchronize_session=False)
+    )
+    found = {name: value - 1 for name, value in taken}
+    return [found[name] if name in found else take_number(session, name) for name in names]
+
+
 def _open_range(session: Session, name: str) -> None:
     try:
         with session.begin_nested():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlalchemy as sa
 from alembic import op
 
 revision = "0005"
@@ -10,9 +11,33 @@ branch_labels = None
 depends_on = None
 
 
+def _integer() -> sa.types.TypeEngine[int]:
+    return sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
 def upgrade() -> None:
-    pass
+    change = sa.Column("change_number", _integer(), nullable=False, server_default="0")
+    op.add_column("sales_order", change)
+    # The orders that are there count as changed once, together.
+    op.execute("UPDATE sales_order SET change_number = 1")
+    op.execute("INSERT INTO number_range (name, next_value) VALUES ('changes of orders', 2)")
+    op.create_index("ix_sales_order_change", "sales_order", ["change_number"])
+    op.create_table(
+        "exported_order",
+        sa.Column("order_id", _integer(), autoincrement=False, nullable=False),
+        sa.Column("change_number", _integer(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("by_name", sa.String(200), nullable=False),
+        sa.Column("company_id", _integer(), nullable=False),
+        sa.ForeignKeyConstraint(["company_id"], ["company.id"], name="fk_exported_order_company_id"),
+        sa.ForeignKeyConstraint(["order_id"], ["sales_order.id"], name="fk_exported_order_order_id"),
+        sa.PrimaryKeyConstraint("order_id", name="pk_exported_order"),
+    )
+    op.create_index("ix_exported_order_company_id", "exported_order", ["company_id"])
 
 
 def downgrade() -> None:
-    pass
+    op.drop_table("exported_order")
+    op.drop_index("ix_sales_order_change", table_name="sales_order")
+    op.execute("DELETE FROM number_range WHERE name = 'changes of orders'")
+    op.drop_column("sales_order", "change_number")

@@ -17,6 +17,7 @@ from app.core.texts import _
 from app.domain.accounts.queries import get_vendor
 from app.domain.inventory import ledger
 from app.domain.inventory.rules import Demand, allocate
+from app.domain.ordering.changes import NOTED, note_changed
 from app.domain.ordering.errors import NotReleasable
 from app.domain.ordering.models import Order, OrderHold, OrderLine
 from app.domain.ordering.states import CANCELLABLE, ORDER_MACHINE, OrderState
@@ -51,7 +52,9 @@ def serve_backorders(session: Session, actor: Actor, product_ids: Collection[int
                 ),
             ),
             [{"line": line_id, "units": units} for line_id, units in sorted(gained.items())],
+            execution_options={NOTED: True},
         )
+        note_changed(session, {row.order_id for row in waiting if row.id in gained})
         _forget(session, gained)
         _release_ready(session, actor, {row.order_id for row in waiting if row.id in gained}, now=now)
         session.flush()  # other companies' histories are written in this scope only

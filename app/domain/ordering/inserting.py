@@ -15,12 +15,13 @@ from sqlalchemy.orm import Session
 
 from app.core import audit
 from app.core.permissions import Actor
-from app.core.sequences import take_number
+from app.core.sequences import take_numbers
 from app.core.states import StateChange
 from app.domain.accounts.vendor_rules import order_range
 from app.domain.catalogue.prices import OrderDiscount
 from app.domain.inventory import ledger
 from app.domain.inventory.rules import Demand, Take, allocate
+from app.domain.ordering import changes
 from app.domain.ordering.judging import LinePrice
 from app.domain.ordering.models import Order, OrderLine
 from app.domain.ordering.models import OrderDiscount as OrderDiscountRow
@@ -142,7 +143,8 @@ def _insert_head(
     now: datetime,
 ) -> Order:
     year = f"{header.day.year % 100:02}"
-    number = take_number(session, order_range(header.day))
+    number, change = take_numbers(session, order_range(header.day), changes.RANGE)
+    changes.note_number(session, change)
     order = Order(
         number=f"{header.number_prefix}-{year}-{number:05}",
         company_id=header.company_id,
@@ -167,6 +169,7 @@ def _insert_head(
         placed_at=now,
         placed_by_id=actor.user_id,
         placed_by_name=actor.name,
+        change_number=change,
     )
     session.add(order)
     session.flush()

@@ -82,6 +82,7 @@ class Order(CompanyOwned, Base):
         Index("ix_sales_order_state_placed", "state", "placed_at", "id"),
         Index("ix_sales_order_placed", "placed_at", "id"),
         Index("ix_sales_order_po_number", "company_id", "po_number"),
+        Index("ix_sales_order_change", "change_number"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -115,6 +116,8 @@ class Order(CompanyOwned, Base):
     placed_by_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))
     placed_by_name: Mapped[str] = mapped_column(String(200))
     version: Mapped[int] = mapped_column(default=1)
+    #: Of its latest change, see ordering.changes; 0 where an older version of the program stored it.
+    change_number: Mapped[int] = mapped_column(default=0, server_default="0")
 
     lines: Mapped[list[OrderLine]] = relationship(back_populates="order", order_by="OrderLine.position")
 
@@ -232,6 +235,17 @@ class PriceRequest(CompanyOwned, Base):
     valid_until: Mapped[date | None]
     answer: Mapped[str] = mapped_column(String(500), default="")
     version: Mapped[int] = mapped_column(default=1)
+
+
+class ExportedOrder(CompanyOwned, Base):
+    """The mark that the vendor's ERP has an order, as it was up to a change."""
+
+    __tablename__ = "exported_order"
+
+    order_id: Mapped[int] = mapped_column(ForeignKey("sales_order.id"), primary_key=True, autoincrement=False)
+    change_number: Mapped[int]
+    at: Mapped[datetime]
+    by_name: Mapped[str] = mapped_column(String(200))
 
 
 class ReplayedInvoice(Base):
