@@ -102,6 +102,17 @@ def country_names() -> Mapping[str, str]:
     return {code: name for code, name in _ENGLISH.territories.items() if re.fullmatch("[A-Z]{2}", code)}
 
 
+def known_country(text: str) -> str:
+    """The code of a country given by its two letters or its English name; other text as it is."""
+    plain = text.strip()
+    return _country_codes().get(plain.casefold(), plain)
+
+
+@functools.cache
+def _country_codes() -> Mapping[str, str]:
+    return {name.casefold(): code for code, name in country_names().items()}
+
+
 def clean_address(address: AddressData) -> AddressData:
     """The address with every part checked. :raises InvalidInput: naming the part."""
     country = address.country.strip().upper()

@@ -142,12 +142,13 @@ def set_visibility(
     )
 
 
-def _code(code: str) -> tuple[str, str]:
-    code = required_text(code, field="code", limit=CODE_LENGTH)
+def clean_code(code: str, *, field: str = "code") -> tuple[str, str]:
+    """A number and the key it is compared by. :raises InvalidInput: nothing of it can be compared."""
+    code = required_text(code, field=field, limit=CODE_LENGTH)
     key = code_key(code)
     if not key or len(key) > CODE_LENGTH:
         raise InvalidInput(
-            _("Enter a number of at most %(limit)s characters.", limit=CODE_LENGTH), field="code"
+            _("Enter a number of at most %(limit)s characters.", limit=CODE_LENGTH), field=field
         )
     return code, key
 
@@ -165,7 +166,7 @@ def add_customer_part_number(
 
     :raises NumberTaken: the company uses the number for a product already.
     """
-    code, key = _code(code)
+    code, key = clean_code(code)
     if session.get(Company, company_id) is None:
         raise NotFound()
     _require_product(session, product_id)
@@ -226,7 +227,7 @@ def add_cross_reference(
     The same number may stand for several products; a look-up then returns them all.
     :raises NumberTaken: the product has the number already.
     """
-    code, key = _code(code)
+    code, key = clean_code(code)
     if kind not in REFERENCE_KINDS:
         raise InvalidInput(_("Choose superseded or alternative."), field="kind")
     _require_product(session, product_id)

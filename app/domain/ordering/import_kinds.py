@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from app.core.imports.kinds import ImportKind
+from app.domain.catalogue.import_companies import CompaniesKind
+from app.domain.catalogue.import_numbers import NumbersKind
 from app.domain.catalogue.imports import ProductsKind
 
 #: Kinds by the name that runs, the command and addresses carry.
-KINDS: dict[str, ImportKind] = {kind.name: kind for kind in (ProductsKind(),)}
+KINDS: dict[str, ImportKind] = {kind.name: kind for kind in (ProductsKind(), CompaniesKind(), NumbersKind())}
