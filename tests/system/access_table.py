@@ -75,6 +75,7 @@ ACCESS: dict[str, frozenset[Role]] = {
     "console.companies.change_role": SALES,
     "console.companies.close": SALES,
     "console.companies.close_branch": SALES,
+    "console.companies.confirm_close": SALES,
     "console.companies.deactivate": SALES,
     "console.companies.edit": SALES,
     "console.companies.index": STAFF,

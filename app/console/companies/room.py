@@ -19,6 +19,7 @@ from app.domain.accounts import queries
 from app.domain.accounts.rules import role_name, roles_for
 from app.domain.catalogue.queries import list_agreements, list_tax_rates
 from app.domain.catalogue.readiness import gaps_of, read_facts
+from app.domain.ordering.closing import open_work_of
 
 blueprint = Blueprint("companies", __name__, url_prefix="/companies")
 
@@ -56,6 +57,7 @@ def company_page(
         "console/companies/show.html",
         company=company,
         branches=branches,
+        work=None if company.is_active else open_work_of(session, company_id),
         gaps=rows_of(gaps, company_id=company_id, branches=branches),
         people=queries.list_members(session, company_id=company_id, now=clock.now()),
         customers=queries.list_end_customers(session, company_id),

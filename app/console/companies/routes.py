@@ -178,26 +178,6 @@ def tax(company_id: int) -> Any:
     return render_template("console/companies/tax.html", form=form, company=company), status
 
 
-def _set_active(company_id: int, *, is_active: bool) -> Any:
-    do(actions.set_company_active, company_id=company_id, is_active=is_active, now=clock.now())
-    flash(_("The company is open again.") if is_active else _("The company is closed."), "success")
-    return redirect(url_for("console.companies.show", company_id=company_id), 303)
-
-
-@blueprint.post("/<int:company_id>/close")
-@allow(Permission.COMPANY_MANAGE)
-def close(company_id: int) -> Any:
-    """Close a company; its people are signed out at once."""
-    return _set_active(company_id, is_active=False)
-
-
-@blueprint.post("/<int:company_id>/open")
-@allow(Permission.COMPANY_MANAGE)
-def reopen(company_id: int) -> Any:
-    """Open a closed company again."""
-    return _set_active(company_id, is_active=True)
-
-
 @blueprint.post("/<int:company_id>/view-as")
 @allow(Permission.VIEW_AS)
 def view_as(company_id: int) -> Any:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from app.domain.accounts.closing import set_company_active
 from app.domain.accounts.companies import (
     create_branch,
     create_company,
     create_end_customer,
     set_branch_active,
-    set_company_active,
     update_branch,
     update_company,
     update_end_customer,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import exists, func, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from app.core import audit
@@ -13,7 +13,7 @@ from app.core.errors import Conflict, InvalidInput, StaleEdit
 from app.core.permissions import Actor, Permission, Role, requires
 from app.core.sequences import take_number
 from app.core.texts import _
-from app.domain.accounts.models import Branch, Company, EndCustomer, Membership, SignInSession
+from app.domain.accounts.models import Branch, Company, EndCustomer
 from app.domain.accounts.people import add_person, require_manager
 from app.domain.accounts.queries import get_branch, get_company, get_end_customer
 from app.domain.accounts.rules import (
@@ -162,37 +162,6 @@ def update_company(
         },
     )
     _record(session, actor, "company.changed", "company", company, now, before=before, after=after)
-
-
-@requires(Permission.COMPANY_MANAGE)
-def set_company_active(
-    session: Session, actor: Actor, *, company_id: int, is_active: bool, now: datetime
-) -> None:
-    """Close a company, which signs its people out at once, or open it again."""
-    company = get_company(session, company_id)
-    if company.is_active == is_active:
-        return
-    company.is_active = is_active
-    if not is_active:
-        its_own = exists().where(
-            Membership.id == SignInSession.membership_id, Membership.company_id == company_id
-        )
-        session.execute(
-            update(SignInSession)
-            .where(SignInSession.ended_at.is_(None), its_own)
-            .values(ended_at=now)
-            .execution_options(synchronize_session=False)
-        )
-    _record(
-        session,
-        actor,
-        "company.reopened" if is_active else "company.closed",
-        "company",
-        company,
-        now,
-        before={"is_active": not is_active},
-        after={"is_active": is_active},
-    )
 
 
 def _branch_values(actor: Actor, branch: BranchData) -> dict[str, Any]:

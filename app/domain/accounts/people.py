@@ -52,6 +52,14 @@ def _lock_company(session: Session, company_id: int | None) -> None:
         raise NotFound()
 
 
+def _require_open(session: Session, company_id: int | None) -> None:
+    """:raises Conflict: the company is closed, so nobody is let in."""
+    if company_id is None:
+        return
+    if not session.execute(select(Company.is_active).where(Company.id == company_id)).scalar_one():
+        raise Conflict(_("This company is closed. Open it again first."))
+
+
 def _keep_an_administrator(session: Session, membership: Membership, user: User) -> None:
     """:raises LastAdministrator: without this membership nobody manages the people."""
     role = administrator_role(membership.company_id)
@@ -204,6 +212,7 @@ def invite_user(
         if customer is None or customer.company_id != company_id:
             raise NotFound()
     _lock_company(session, company_id)
+    _require_open(session, company_id)
     return add_person(
         session,
         actor,
@@ -224,6 +233,7 @@ def resend_invitation(session: Session, actor: Actor, *, membership_id: int, now
     membership, user = _locked_member(session, actor, membership_id)
     if user.password_hash is not None or user.is_disabled or not membership.is_active:
         raise Conflict(_("There is no open invitation for this person."))
+    _require_open(session, membership.company_id)
     _send_invitation(session, user, company_id=membership.company_id, now=now)
     audit.record(
         session,
@@ -278,6 +288,7 @@ def set_member_active(
         _keep_an_administrator(session, membership, user)
         if user.password_hash is None:
             void_links(session, purpose=Purpose.INVITATION, user_id=user.id, now=now)
+        end_sessions_of(session, user_id=user.id, membership_id=membership.id, now=now)
     membership.is_active = is_active
     audit.record(
         session,

@@ -259,13 +259,25 @@ def end_session(session: Session, actor: Actor, *, session_id: int, now: datetim
         _record(session, actor, "session.ended", row.id, now)
 
 
-def end_sessions_of(session: Session, *, user_id: int, now: datetime, keep: int | None = None) -> int:
-    """End all sessions of a person but `keep`, in the present transaction; returns how many."""
+def end_sessions_of(
+    session: Session,
+    *,
+    user_id: int,
+    now: datetime,
+    keep: int | None = None,
+    membership_id: int | None = None,
+) -> int:
+    """End all sessions of a person but `keep`, in the present transaction; returns how many.
+
+    With a membership only those in which the person works in it.
+    """
     statement = update(SignInSession).where(
         SignInSession.user_id == user_id, SignInSession.ended_at.is_(None)
     )
     if keep is not None:
         statement = statement.where(SignInSession.id != keep)
+    if membership_id is not None:
+        statement = statement.where(SignInSession.membership_id == membership_id)
     ended: Any = session.execute(statement.values(ended_at=now).execution_options(synchronize_session=False))
     return int(ended.rowcount)
 

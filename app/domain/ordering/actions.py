@@ -13,6 +13,7 @@ from app.domain.ordering.carts import (
     set_line_quantity,
     use_cart,
 )
+from app.domain.ordering.closing import close_company, reopen_company
 from app.domain.ordering.placing import Checkout, place_order
 from app.domain.ordering.price_requests import (
     answer_price_request,
@@ -38,6 +39,7 @@ __all__ = [
     "cancel_line_for",
     "cancel_order",
     "cancel_order_for",
+    "close_company",
     "close_receipt",
     "correct_stock",
     "count_stock",
@@ -50,6 +52,7 @@ __all__ = [
     "release_order",
     "remove_line",
     "rename_cart",
+    "reopen_company",
     "reorder",
     "restore_cart",
     "save_checkout_draft",

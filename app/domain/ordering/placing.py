@@ -91,7 +91,7 @@ def place_order(
         supply=supply,
         now=now,
     )
-    session.execute(update(Cart).where(Cart.id == cart_id).values(placed_at=now, updated_at=now))
+    _finish_cart(session, cart_id, context.company_id, now)
     _queue_mails(session, order, judged, totals, context, now)
     return order
 
@@ -152,7 +152,7 @@ _LINE_BREAKS = str.maketrans("\r\n\t", "   ")
 
 def _check_entries(checkout: Checkout, context: Any, day: date) -> None:
     if not context.company_is_active:
-        raise Conflict(_("Your company's account is closed. Ask us to open it again."))
+        raise _closed()
     for field, most in LENGTHS.items():
         text = getattr(checkout, field) or ""
         if len(text) > most:
@@ -174,6 +174,26 @@ def _check_entries(checkout: Checkout, context: Any, day: date) -> None:
         )
     if checkout.requested_on is not None and checkout.requested_on < day:
         raise InvalidInput(_("The requested day has passed. Choose a later one."), field="requested_on")
+
+
+def _closed() -> Conflict:
+    return Conflict(_("Your company's account is closed. Ask us to open it again."))
+
+
+def _finish_cart(session: Session, cart_id: int, company_id: int, now: datetime) -> None:
+    """Note the cart as placed. :raises Conflict: the company was closed since it was read.
+
+    The new order holds its company until the end, so that nobody closes it after this look.
+    """
+    still_open = select(Company.id).where(Company.id == company_id, Company.is_active).exists()
+    placed: Any = session.execute(
+        update(Cart)
+        .where(Cart.id == cart_id, still_open)
+        .values(placed_at=now, updated_at=now)
+        .execution_options(synchronize_session=False)
+    )
+    if placed.rowcount != 1:
+        raise _closed()
 
 
 def _check_shown(

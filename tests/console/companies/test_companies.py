@@ -13,7 +13,7 @@ from app.core.outbox import Job
 from app.core.permissions import Role
 from app.domain.accounts.models import Branch, Company, Membership, SignInSession, User
 from app.domain.catalogue.models import TaxRate
-from tests.console.stage import counted_statements
+from tests.console.stage import add_order, counted_statements, make_scene, stored
 from tests.factories.accounts import make_company, make_person, make_vendor, read, sign_in
 
 
@@ -275,3 +275,20 @@ def test_the_list_of_companies_reads_as_often_for_many_as_for_one(
     with counted_statements(app) as many:
         sales.get("/console/companies")
     assert len(many) == len(one)
+
+
+def test_a_company_is_closed_after_a_look_at_what_is_open(app: Flask, sales: FlaskClient) -> None:
+    scene = make_scene(app)
+    with stored(app) as session:
+        order = add_order(session, scene.company, [(scene.products[0], 1, 0)], warehouse=scene.warehouse)
+        number = order.number
+    path = f"/console/companies/{scene.company.id}"
+    page = sales.get(f"{path}/close").text
+    assert number in page
+    assert "Open orders go on" in page
+    assert sales.post(f"{path}/close").status_code == 303
+    assert "This company is closed." in sales.get(path).text
+    assert "is closed." in sales.get(f"/console/orders/{number}").text
+    assert sales.get(f"{path}/close").status_code == 302
+    assert sales.post(f"{path}/open").status_code == 303
+    assert "This company is closed." not in sales.get(path).text
