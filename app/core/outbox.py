@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -116,7 +116,14 @@ def enqueue(
     return job
 
 
-def enqueue_all(session: Session, kind: str, payloads: Sequence[dict[str, Any]], *, now: datetime) -> None:
+def enqueue_all(
+    session: Session,
+    kind: str,
+    payloads: Sequence[dict[str, Any]],
+    *,
+    now: datetime,
+    max_attempts: int = 8,
+) -> None:
     """Add jobs of one kind to the present transaction in one statement; see :func:`enqueue`."""
     if payloads:
         session.execute(
@@ -127,6 +134,7 @@ def enqueue_all(session: Session, kind: str, payloads: Sequence[dict[str, Any]],
                     "kind": kind,
                     "payload": payload,
                     "run_at": now,
+                    "max_attempts": max_attempts,
                     "created_at": now,
                 }
                 for payload in payloads
@@ -144,9 +152,14 @@ def retry_delay(attempts: int, *, jitter: float | None = None) -> timedelta:
     return timedelta(seconds=delay * (0.8 + 0.4 * spread))
 
 
-def has_due(session: Session, *, now: datetime) -> bool:
+def _due(now: datetime, but: Collection[str] = ()) -> list[ColumnElement[bool]]:
+    due = [Job.state == JobState.QUEUED.value, Job.run_at <= now]
+    return [*due, Job.kind.not_in(sorted(but))] if but else due
+
+
+def has_due(session: Session, *, now: datetime, but: Collection[str] = ()) -> bool:
     """Whether a job waits to be claimed; reads only, so that an idle worker takes no write lock."""
-    due = select(Job.id).where(Job.state == JobState.QUEUED.value, Job.run_at <= now).limit(1)
+    due = select(Job.id).where(*_due(now, but)).limit(1)
     return session.execute(due).first() is not None
 
 
@@ -157,14 +170,16 @@ def claim_next(
     now: datetime,
     leases: Mapping[str, timedelta],
     default_lease: timedelta = DEFAULT_LEASE,
+    but: Collection[str] = (),
 ) -> JobView | None:
     """Claim the job that is due longest, or None; `leases` per kind where it is not the default.
 
+    Kinds named by `but` are left alone: enough of them are being done.
     Two workers never claim the same job: PostgreSQL skips locked rows, SQLite has one writer.
     """
     due = (
         select(Job.id)
-        .where(Job.state == JobState.QUEUED.value, Job.run_at <= now)
+        .where(*_due(now, but))
         .order_by(Job.run_at, Job.id)
         .limit(1)
         .with_for_update(skip_locked=True)
@@ -319,40 +334,12 @@ def give_back(session: Session, job: JobView, *, now: datetime) -> None:
     )
 
 
-def take_unpublished(session: Session, *, now: datetime, again_after: timedelta, window: int) -> list[int]:
-    """Ids of due jobs to give to a carrier, marked as published now.
-
-    At most `window` ids are with the carrier at a time; those it has had for `again_after` are given again.
-    """
-    due = (Job.state == JobState.QUEUED.value, Job.run_at <= now)
-    fresh = Job.published_at > now - again_after
-    with_carrier = len(session.scalars(select(Job.id).where(*due, fresh).limit(window)).all())
-    if with_carrier >= window:
-        return []
-    waiting = (
-        select(Job.id)
-        .where(*due, or_(Job.published_at.is_(None), ~fresh))
-        .order_by(Job.run_at, Job.id)
-        .limit(window - with_carrier)
-        .with_for_update(skip_locked=True)
-    )
-    ids = list(session.scalars(waiting))
-    if ids:
-        session.execute(
-            update(Job)
-            .where(Job.id.in_(ids))
-            .values(published_at=now)
-            .execution_options(synchronize_session=False)
-        )
-    return ids
-
-
-def withdraw_published(session: Session, ids: list[int]) -> None:
-    """Forget that the ids were published: the carrier did not take them."""
+def postpone(session: Session, kind: str, *, until: datetime) -> None:
+    """Let the queued jobs of a kind wait: what they all need is away. No attempt is counted."""
     session.execute(
         update(Job)
-        .where(Job.id.in_(ids), Job.state == JobState.QUEUED.value)
-        .values(published_at=None)
+        .where(Job.state == JobState.QUEUED.value, Job.run_at < until, Job.kind == kind)
+        .values(run_at=until, published_at=None)
         .execution_options(synchronize_session=False)
     )
 

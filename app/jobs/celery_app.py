@@ -14,7 +14,7 @@ from typing import Any
 
 from flask import Flask
 
-from app.core import clock, outbox
+from app.core import carriers, clock, outbox
 from app.core.web.extensions import db
 from app.jobs import registry
 from app.jobs.execution import Sessions, execute, in_transaction, sessions_of
@@ -32,6 +32,8 @@ log = logging.getLogger("sellthru.jobs")
 
 TASK = "sellthru.job"
 BEAT_S = 5.0
+#: Jobs of a kind that waits for somebody else's server, at a time and on all machines together.
+MOST_OUTSIDE = 2
 #: Celery's own warm shutdown waits for its tasks, so nothing asks a handler to stop.
 _never = threading.Event()
 
@@ -89,15 +91,21 @@ def claim_and_execute(sessions: Sessions, job_id: int, *, lease: timedelta | Non
 
 def publish(celery: Celery, sessions: Sessions, *, again_after: timedelta, window: int) -> int:
     """Give ids of due jobs to the carrier; returns how many it took."""
+    registry.load()
     ids: list[int] = in_transaction(
-        sessions, outbox.take_unpublished, now=clock.now(), again_after=again_after, window=window
+        sessions,
+        carriers.take_unpublished,
+        now=clock.now(),
+        again_after=again_after,
+        window=window,
+        most=dict.fromkeys(registry.kinds_waiting_outside(), MOST_OUTSIDE),
     )
     for place, job_id in enumerate(ids):
         try:
             celery.send_task(TASK, args=[job_id])
         except Exception:
             log.exception("the carrier took %s of %s jobs; the rest is published again", place, len(ids))
-            in_transaction(sessions, outbox.withdraw_published, ids[place:])
+            in_transaction(sessions, carriers.withdraw_published, ids[place:])
             return place
     return len(ids)
 

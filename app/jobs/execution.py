@@ -19,7 +19,7 @@ from app.core.outbox import JobView, LeaseLost
 from app.core.permissions import Actor, Permission, requires
 from app.core.web.extensions import db
 from app.jobs import registry
-from app.jobs.registry import Handler, Interrupted, Unworkable
+from app.jobs.registry import Handler, Interrupted, TryLater, Unworkable
 
 log = logging.getLogger("sellthru.jobs")
 
@@ -157,6 +157,10 @@ def execute(
     except Interrupted:
         in_transaction(sessions, outbox.give_back, job, now=clock.now())
         return "given_back"
+    except TryLater as error:
+        log.warning("job %s %s waits (attempt %s): %s", job.id, job.kind, job.attempts, error)
+        _store_failure(sessions, job, error)
+        return "failed"
     except Exception as error:
         log.exception("job %s %s failed (attempt %s)", job.id, job.kind, job.attempts)
         _store_failure(sessions, job, error)
@@ -174,7 +178,7 @@ def _do_long(
 
 
 def _store_failure(sessions: Sessions, job: JobView, error: Exception) -> None:
-    if isinstance(error, Unworkable):
+    if isinstance(error, Unworkable | TryLater):
         text = str(error)
     else:
         text = "".join(traceback.format_exception(error, limit=-6))

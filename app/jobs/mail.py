@@ -1,8 +1,9 @@
-"""Render a mail from its template and keep it in the mail log; the sending comes after that."""
+"""Render a mail from its template into the mail log, and queue its sending where there is a server."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -15,15 +16,23 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateNotFo
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.adapters.base_address import base_url
+from app.adapters.mail_setup import find_setup
 from app.core.money import exponent, round_to_currency
 from app.core.outbox import JobView
 from app.core.texts import _
+from app.core.web.extensions import db
+from app.domain.accounts.mail_delivery import queue_sending
 from app.domain.accounts.models import MailMessage, Vendor
+from app.domain.accounts.queries import find_vendor
+from app.domain.accounts.rules import country_names
 from app.jobs.registry import Unworkable, handles
 
 #: Stands in the bodies where the single-use link belongs, which is not stored.
 LINK_PLACEHOLDER = "[[link]]"
 SUBJECT_LENGTH = 300
+#: The product's own accent.
+ACCENT = "#1f5fd6"
 _TEMPLATES = Path(__file__).resolve().parents[2] / "templates" / "email"
 _TEMPLATE_NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
 _ADDRESS = re.compile(r"[^@\s<>,;:\"()\\\x00-\x1f\x7f]{1,64}@[^@\s<>,;:\"()\\\x00-\x1f\x7f]{1,189}")
@@ -64,8 +73,34 @@ def is_amount(value: Any) -> bool:
 
 def absolute_url(path: str) -> str:
     """The address of one of our pages for a reader outside."""
-    base: str = current_app.config["BASE_URL"]
-    return base.rstrip("/") + "/" + path.lstrip("/")
+    return base_url(db.session(), current_app.config) + "/" + path.lstrip("/")
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What every mail of the vendor's shows: logo, accent, and the lines of its legal footer."""
+
+    logo_url: str | None = None
+    accent: str = ACCENT
+    footer: tuple[str, ...] = ()
+
+
+def look_of(vendor: Vendor | None) -> Look:
+    """The vendor's look. The footer is empty until a legal address is stored."""
+    if vendor is None:
+        return Look()
+    country = country_names().get(vendor.country, "")
+    place = ", ".join(
+        part
+        for part in (vendor.street, f"{vendor.postcode} {vendor.city}".strip(), vendor.region, country)
+        if part
+    )
+    lines = (vendor.legal_name, place, _("Tax id %(id)s", id=vendor.tax_id) if vendor.tax_id else "")
+    return Look(
+        logo_url=absolute_url(f"/brand/logo/{vendor.logo_key}") if vendor.logo_key else None,
+        accent=vendor.accent or ACCENT,
+        footer=tuple(clean(line) for line in lines if line),
+    )
 
 
 def _environment() -> Environment:
@@ -104,14 +139,16 @@ def clean(value: Any) -> Any:
     return value
 
 
-def render(template: str, context: dict[str, Any], *, vendor_name: str) -> tuple[str, str, str]:
+def render(
+    template: str, context: dict[str, Any], *, vendor_name: str, look: Look | None = None
+) -> tuple[str, str, str]:
     """Subject, text and HTML of a mail. The subject is one line, whatever the values are.
 
     :raises Unworkable: there is no such template.
     """
     if not _TEMPLATE_NAME.fullmatch(template):
         raise Unworkable(f"There is no mail template named {template!r}.")
-    values = {**clean(context), "vendor_name": clean(vendor_name)}
+    values = {**clean(context), "vendor_name": clean(vendor_name), "look": look or Look()}
     environment = templates()
     try:
         parts = [
@@ -139,19 +176,25 @@ def render_mail(session: Session, job: JobView, now: datetime) -> None:
         return
     payload = job.payload
     recipient = checked_address(payload.get("recipient"))
-    vendor_name = session.scalar(select(Vendor.name)) or "Sellthru"
+    vendor = find_vendor(session)
     template = str(payload.get("template"))
-    subject, text_body, html_body = render(template, payload.get("context") or {}, vendor_name=vendor_name)
-    session.add(
-        MailMessage(
-            message_id=job.message_id,
-            template=template,
-            recipient=recipient,
-            company_id=payload.get("company_id"),
-            subject=subject,
-            text_body=text_body,
-            html_body=html_body,
-            link_id=payload.get("link_id"),
-            created_at=now,
-        )
+    subject, text_body, html_body = render(
+        template,
+        payload.get("context") or {},
+        vendor_name=vendor.name if vendor else "Sellthru",
+        look=look_of(vendor),
     )
+    mail = MailMessage(
+        message_id=job.message_id,
+        template=template,
+        recipient=recipient,
+        company_id=payload.get("company_id"),
+        subject=subject,
+        text_body=text_body,
+        html_body=html_body,
+        link_id=payload.get("link_id"),
+        created_at=now,
+    )
+    session.add(mail)
+    if find_setup(session, current_app.config) is not None:
+        queue_sending(session, mail, now=now)

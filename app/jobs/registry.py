@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from app.core.outbox import JobView
 
 #: Modules whose handlers the worker knows.
-HANDLER_MODULES = ["app.jobs.mail", "app.jobs.housekeeping", "app.jobs.imports"]
+HANDLER_MODULES = ["app.jobs.mail", "app.jobs.mail_sending", "app.jobs.housekeeping", "app.jobs.imports"]
 
 
 class Interrupted(Exception):
@@ -27,6 +27,10 @@ class Interrupted(Exception):
 
 class Unworkable(Exception):
     """The job can never be done as it is; it goes to the dead at once, with this message."""
+
+
+class TryLater(Exception):
+    """What the job needs is away; it is tried again after a while, and this message is kept with it."""
 
 
 class Context(Protocol):
@@ -58,19 +62,23 @@ LongHandler = Callable[[Session, JobView, Context], None]
 
 @dataclass(frozen=True, slots=True)
 class Handler:
-    """A handler with its lease; `has_own_transactions` says which of the two shapes it has."""
+    """A handler with its lease; `has_own_transactions` says which of the two shapes it has.
+
+    One that `waits_outside` for somebody else's server leaves a worker's other threads to other kinds.
+    """
 
     kind: str
     lease: timedelta
     has_own_transactions: bool
     call: Callable[..., Any]
+    waits_outside: bool = False
 
 
 _handlers: dict[str, Handler] = {}
 
 
 def handles(
-    kind: str, *, lease_s: float = 60, own_transactions: bool = False
+    kind: str, *, lease_s: float = 60, own_transactions: bool = False, waits_outside: bool = False
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Declare the handler of a kind: `(session, job, now)`.
 
@@ -81,7 +89,7 @@ def handles(
         known = _handlers.get(kind)
         if known is not None and known.call.__module__ != function.__module__:
             raise ValueError(f"{kind} is handled by {known.call.__module__} already")
-        _handlers[kind] = Handler(kind, timedelta(seconds=lease_s), own_transactions, function)
+        _handlers[kind] = Handler(kind, timedelta(seconds=lease_s), own_transactions, function, waits_outside)
         return function
 
     return declare
@@ -96,6 +104,11 @@ def load() -> None:
 def handler_of(kind: str) -> Handler | None:
     """The handler of a kind, or None."""
     return _handlers.get(kind)
+
+
+def kinds_waiting_outside() -> frozenset[str]:
+    """Kinds whose handlers wait for somebody else's server."""
+    return frozenset(kind for kind, handler in _handlers.items() if handler.waits_outside)
 
 
 def leases() -> dict[str, timedelta]:

@@ -54,6 +54,7 @@ class Worker:
         self.stopping = threading.Event()
         self._running: dict[str, JobView] = {}
         self._lock = threading.Lock()
+        self._outside = 0
         self._threads = [
             threading.Thread(target=self._work, name=f"jobs-{number}", daemon=True)
             for number in range(self.threads)
@@ -88,9 +89,24 @@ class Worker:
 
     def run_one(self) -> str | None:
         """Claim and do one job; None where none is due."""
-        job = self._claim()
-        if job is None:
-            return None
+        outside = registry.kinds_waiting_outside()
+        with self._lock:
+            # One thread stays for other kinds, whatever a mail server does.
+            may_go_out = self._outside < max(1, self.threads - 1)
+            self._outside += may_go_out
+        job = None
+        try:
+            job = self._claim(but=frozenset() if may_go_out else outside)
+        finally:
+            if may_go_out and (job is None or job.kind not in outside):
+                self._come_back()
+        return self._do(job, is_outside=job.kind in outside) if job is not None else None
+
+    def _come_back(self) -> None:
+        with self._lock:
+            self._outside -= 1
+
+    def _do(self, job: JobView, *, is_outside: bool) -> str:
         with self._lock:
             self._running[job.lease] = job
         try:
@@ -98,10 +114,12 @@ class Worker:
         finally:
             with self._lock:
                 self._running.pop(job.lease, None)
+            if is_outside:
+                self._come_back()
 
-    def _claim(self) -> JobView | None:
+    def _claim(self, *, but: frozenset[str]) -> JobView | None:
         with self.sessions() as session:
-            is_due = outbox.has_due(session, now=clock.now())
+            is_due = outbox.has_due(session, now=clock.now(), but=but)
         if not is_due:
             return None
         claimed: JobView | None = in_transaction(
@@ -111,6 +129,7 @@ class Worker:
             now=clock.now(),
             leases={} if self.pace.lease else registry.leases(),
             default_lease=self.pace.lease or outbox.DEFAULT_LEASE,
+            but=but,
         )
         return claimed
 

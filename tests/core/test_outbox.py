@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
-from app.core import outbox, outbox_desk
+from app.core import carriers, outbox, outbox_desk
 from app.core.audit import AuditEntry
 from app.core.database import run, writing
 from app.core.errors import NotFound, PermissionDenied
@@ -224,14 +224,14 @@ def test_a_carrier_gets_each_due_id_once_and_again_when_nobody_claims_it(session
 
     def take(now: datetime, window: int = 10) -> list[int]:
         found: list[int] = do(
-            session, outbox.take_unpublished, now=now, again_after=timedelta(minutes=5), window=window
+            session, carriers.take_unpublished, now=now, again_after=timedelta(minutes=5), window=window
         )
         return sorted(found)
 
     assert take(NOW, window=2) == ids[:2]
     assert take(NOW, window=2) == []
     assert take(NOW, window=4) == ids[2:4]
-    do(session, outbox.withdraw_published, ids[3:4])
+    do(session, carriers.withdraw_published, ids[3:4])
     assert take(NOW) == ids[3:]
     assert take(NOW) == []
     assert len(take(NOW + timedelta(minutes=6))) == 6
@@ -299,3 +299,36 @@ def test_lists_are_filtered_counted_and_paged(session: Session) -> None:
     assert outbox_desk.list_kinds(session) == ["a", "b"]
     with pytest.raises(NotFound):
         outbox_desk.get_job(session, 999)
+
+
+def test_a_carrier_is_given_only_so_many_jobs_of_a_kind_that_waits_outside(session: Session) -> None:
+    for _ in range(5):
+        do(session, outbox.enqueue, "mail.send", {}, now=NOW)
+    do(session, outbox.enqueue, "other", {}, now=NOW)
+
+    def take(now: datetime) -> int:
+        again = timedelta(minutes=5)
+        return len(
+            do(
+                session,
+                carriers.take_unpublished,
+                now=now,
+                again_after=again,
+                window=9,
+                most={"mail.send": 2},
+            )
+        )
+
+    assert [take(NOW) for _ in range(4)] == [2, 1, 0, 0]
+
+
+def test_jobs_of_a_kind_are_postponed_together_and_no_attempt_is_counted(session: Session) -> None:
+    do(session, outbox.enqueue, "mail.send", {}, now=NOW)
+    do(session, outbox.enqueue, "mail.send", {}, now=NOW + timedelta(hours=2))
+    do(session, outbox.enqueue, "other", {}, now=NOW)
+    do(session, outbox.postpone, "mail.send", until=NOW + timedelta(hours=1))
+
+    session.expunge_all()
+    rows = session.execute(select(Job.run_at, Job.attempts).order_by(Job.id)).all()
+    assert [(row.run_at - NOW).total_seconds() for row in rows] == [3600, 7200, 0]
+    assert {row.attempts for row in rows} == {0}
