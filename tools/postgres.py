@@ -103,13 +103,13 @@ class Server:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _prepare(self) -> None:
-        programs = _programs()
+        found = programs()
         if os.geteuid() == 0:
             nobody = pwd.getpwnam("nobody")
             self._user = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
-            programs = _copy(programs, self.folder / "pg")
+            found = _copy(found, self.folder / "pg")
             os.chown(self.folder, nobody.pw_uid, nobody.pw_gid)
-        self.bin = programs
+        self.bin = found
         pwfile = self.folder / "password"
         pwfile.touch(mode=0o600)
         pwfile.write_text(self.password + "\n", encoding="ascii")
@@ -144,7 +144,7 @@ def _follow() -> None:
     follow_parent(signal.SIGINT)
 
 
-def _programs() -> Path:
+def programs() -> Path:
     """The folder of the package's newest PostgreSQL's programs, found without running the package."""
     spec = importlib.util.find_spec(PACKAGE)
     if spec is None or not spec.submodule_search_locations:

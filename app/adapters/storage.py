@@ -11,7 +11,8 @@ from typing import BinaryIO
 
 from app.core.errors import NotFound
 
-_KEY = re.compile(r"[0-9a-f]{32}(-[0-9a-z]{1,10})?\.[0-9a-z]{1,8}")
+#: What a key looks like.
+KEY = re.compile(r"[0-9a-f]{32}(-[0-9a-z]{1,10})?\.[0-9a-z]{1,8}")
 
 
 class LocalStore:
@@ -62,7 +63,7 @@ class LocalStore:
         return key, self._path(key)
 
     def _path(self, key: str) -> Path:
-        if not _KEY.fullmatch(key):
+        if not KEY.fullmatch(key):
             raise NotFound()
         folder = self._root / key[:2]
         folder.mkdir(parents=True, exist_ok=True)
