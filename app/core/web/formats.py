@@ -31,7 +31,7 @@ _DATE_SKELETONS = {
 
 
 @lru_cache(maxsize=64)
-def _separators(locale: str) -> dict[int, str]:
+def _separators(locale: Locale | str) -> dict[int, str]:
     symbols = Locale.parse(locale).number_symbols["latn"]
     return str.maketrans({",": symbols["group"], ".": symbols["decimal"], "-": MINUS})
 
@@ -41,14 +41,14 @@ def decimal_text(value: Decimal | int, *, least: int, most: int, locale: Locale 
 
     As Babel's format_decimal writes it by a pattern, which it reads anew for every number.
     """
-    if most == 0 and isinstance(value, int):
+    if least == 0 and type(value) is int:
         text = f"{value:,}"
     else:
         text = f"{Decimal(value):,.{most}f}"
         if most > least:
             text = text[: len(text) - most + least] + text[len(text) - most + least :].rstrip("0")
             text = text.rstrip(".")
-    return text.translate(_separators(str(locale)))
+    return text.translate(_separators(locale))
 
 
 def money_text(

@@ -6,14 +6,17 @@ Each area gives its navigation as data; only routes that exist and that the role
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from flask import Flask, current_app, g, has_request_context, request, url_for
 from flask_login import current_user
+from flask_wtf.csrf import generate_csrf
+from markupsafe import Markup
 
 from app.core.permissions import Actor, Permission
 from app.core.texts import _
+from app.core.web.fragments import fragments, hole
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,7 @@ class NavItem:
     label: str
     href: str
     icon: str
-    count: int | None = None
+    count: int | str | None = None
     waiting: bool = False
     current: bool = False
 
@@ -81,7 +84,7 @@ class CartMark:
 
 @dataclass(frozen=True, slots=True)
 class MembershipChoice:
-    id: int
+    id: int | str
     label: str
     current: bool
 
@@ -108,6 +111,8 @@ class Shell:
     sign_out_href: str | None = None
     account_href: str | None = None
     vendor_css_href: str | None = None
+    #: Of the forms in the frame; filled in when it is drawn.
+    csrf_token: str = ""
 
 
 @dataclass
@@ -117,6 +122,8 @@ class _Frame:
     areas: dict[str, Navigation] = field(default_factory=dict)
     counts: dict[str, Callable[[Any], Mapping[str, int]]] = field(default_factory=dict)
     vendor_name: Callable[[], str] = lambda: "Sellthru"
+    #: Addresses by where the application is mounted and endpoint; rooms have no other parts in theirs.
+    addresses: dict[tuple[str, str], str] = field(default_factory=dict)
 
 
 def _frame(app: Flask | None = None) -> _Frame:
@@ -156,7 +163,7 @@ def home_of(actor: Actor) -> str:
     for section in navigation.sections if navigation else ():
         for entry in section.entries:
             if _is_open(entry, actor):
-                return url_for(entry.endpoint)
+                return _address(entry.endpoint)
     return _href("account.index") or "/"
 
 
@@ -164,10 +171,18 @@ def _is_open(entry: NavEntry, actor: Actor) -> bool:
     return entry.endpoint in current_app.view_functions and actor.may(entry.permission)
 
 
-def _href(endpoint: str | None, **values: Any) -> str | None:
+def _href(endpoint: str | None) -> str | None:
     if endpoint is None or endpoint not in current_app.view_functions:
         return None
-    return url_for(endpoint, **values)
+    return _address(endpoint)
+
+
+def _address(endpoint: str) -> str:
+    """The address of an endpoint without values, built once."""
+    known, key = _frame().addresses, (request.root_path, endpoint)
+    if key not in known:
+        known[key] = url_for(endpoint)
+    return known[key]
 
 
 def initials_of(name: str) -> str:
@@ -185,7 +200,7 @@ def _room_of(endpoint: str) -> str:
 def _item(entry: NavEntry, counts: Mapping[str, int], current: str | None) -> NavItem:
     return NavItem(
         label=_(entry.label),
-        href=url_for(entry.endpoint),
+        href=_address(entry.endpoint),
         icon=entry.icon,
         count=counts.get(entry.count) if entry.count else None,
         waiting=entry.is_waiting,
@@ -199,7 +214,7 @@ def _current_entry(entries: Sequence[NavEntry]) -> str | None:
     if any(entry.endpoint == here for entry in entries):
         return here
     room = [entry for entry in entries if _room_of(here) and _room_of(entry.endpoint) == _room_of(here)]
-    above = [entry for entry in room if request.path.startswith(url_for(entry.endpoint) + "/")]
+    above = [entry for entry in room if request.path.startswith(_address(entry.endpoint) + "/")]
     return next((entry.endpoint for entry in above or room), None)
 
 
@@ -262,7 +277,58 @@ def _shell() -> Shell:
     return shell
 
 
+@dataclass
+class _Outline:
+    """A frame with holes for what differs from one person and moment to the next, and what fills them."""
+
+    texts: list[object] = field(default_factory=list)
+
+    def cut(self, text: object) -> str:
+        """The hole that stands for a text."""
+        self.texts.append(text)
+        return hole(len(self.texts) - 1)
+
+    def of(self, shell: Shell) -> Shell:
+        """The frame with its holes; what decides how it looks is left."""
+        person = shell.person
+        return replace(
+            shell,
+            csrf_token=self.cut(generate_csrf()),
+            vendor_name=self.cut(shell.vendor_name),
+            person=person
+            and Person(*map(self.cut, (person.name, person.initials, person.company, person.email))),
+            nav=tuple(self._group(group) for group in shell.nav),
+            memberships=tuple(
+                replace(choice, id=self.cut(choice.id), label=self.cut(choice.label))
+                for choice in shell.memberships
+            ),
+            cart=None,
+            search_value="",
+            viewing_as=None,
+        )
+
+    def _group(self, group: NavGroup) -> NavGroup:
+        if not any(item.count for item in group.items):
+            return group
+        return replace(
+            group,
+            items=tuple(
+                replace(item, count=self.cut(item.count)) if item.count else item for item in group.items
+            ),
+        )
+
+
+def _frame_part(macro: Any) -> Markup:
+    """A part of the frame: of what its macro draws, only what differs is written anew."""
+    outline: tuple[Shell, list[object]] | None = g.get("shell_outline")
+    if outline is None:
+        cutter = _Outline()
+        outline = g.shell_outline = (cutter.of(_shell()), cutter.texts)
+    return fragments().fill(macro, [outline])
+
+
 def register(app: Flask) -> None:
-    """Give every template its `shell`."""
+    """Give every template its `shell`, and `frame_part(macro)`, which draws a part of the frame from it."""
     _frame(app)
     app.context_processor(lambda: {"shell": _shell()})
+    app.jinja_env.globals["frame_part"] = _frame_part

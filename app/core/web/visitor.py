@@ -115,3 +115,4 @@ def register(app: Flask, load: Callable[[str], Visitor | None]) -> None:
     @app.before_request
     def forget_frame() -> None:
         g.pop("shell", None)
+        g.pop("shell_outline", None)

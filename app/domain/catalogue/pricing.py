@@ -109,12 +109,12 @@ def resolve_price(ladders: Iterable[Ladder], *, quantity: int) -> Price | BelowF
 
 def effective_rule(product_rule: QuantityRule, ladders: Sequence[Ladder]) -> QuantityRule:
     """The rule that binds: the winning agreement's where it has one, from its first step on."""
-    ordered = order_ladders(ladders)
-    if not ordered:
+    winner = min((ladder for ladder in ladders if ladder.steps), key=ladder_order, default=None)
+    if winner is None:
         return product_rule
-    winner = ordered[0]
     rule = winner.rule or product_rule
-    return replace(rule, minimum=max(rule.minimum, winner.steps[0].min_quantity))
+    first = winner.steps[0].min_quantity
+    return rule if first <= rule.minimum else replace(rule, minimum=first)
 
 
 @dataclass(frozen=True, slots=True)

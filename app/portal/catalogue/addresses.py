@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from flask import g, request, url_for
 from werkzeug.datastructures import MultiDict
@@ -26,19 +26,43 @@ SORTS = {
 MAX_FACETS, MAX_VALUES = 20, 60
 
 
-#: Characters that a path keeps as they are, as Werkzeug builds it.
+#: Characters that paths and queries keep as they are, as Werkzeug builds them.
 _KEPT = "!$&'()*+,/:;=@"
+_KEPT_IN_QUERIES = "!$'()*,/:;?@"
 
 
-def of_product(endpoint: str, sku: str) -> str:
-    """The address of a product's page or action. Its stem is built once a request: lists have hundreds."""
-    stems: dict[str, str] | None = g.get("product_stems")
-    if stems is None:
-        stems = g.product_stems = {}
-    stem = stems.get(endpoint)
-    if stem is None:
-        stem = stems[endpoint] = url_for(endpoint, sku="-").removesuffix("-")
-    return stem + quote(sku, safe=_KEPT)
+class Links:
+    """The addresses of a list's products and their actions; the stems are built once, rows are many."""
+
+    def __init__(self) -> None:
+        self.product = _stem("portal.catalogue.product", "sku")
+        self.add = _stem("portal.catalogue.add", "sku")
+        self.why = _stem("portal.catalogue.why", "sku")
+        self._picture, self._ask = "", ""
+
+    @staticmethod
+    def quoted(sku: str) -> str:
+        """A SKU as it stands in a path."""
+        return quote(sku, safe=_KEPT)
+
+    def picture(self, key: str) -> str:
+        """The small picture of an upload."""
+        self._picture = self._picture or _stem("portal.catalogue.picture", "key")
+        return f"{self._picture}{quote(key, safe=_KEPT)}?size=160"
+
+    def ask(self, sku: str) -> str:
+        """Where a price is asked for."""
+        self._ask = self._ask or url_for("portal.requests.new")
+        return f"{self._ask}?{query_of({'sku': sku})}"
+
+
+def _stem(endpoint: str, part: str) -> str:
+    return url_for(endpoint, **{part: "-"}).removesuffix("-")
+
+
+def query_of(values: Mapping[str, Any]) -> str:
+    """The part of an address behind the question mark, as Werkzeug writes it."""
+    return urlencode(values, doseq=True, safe=_KEPT_IN_QUERIES)
 
 
 def given_text(name: str, *, maximum: int = 200) -> str:
@@ -94,7 +118,11 @@ def address(
         name: found for name, found in values.to_dict(flat=False).items() if name not in without and found
     }
     given.update({name: value for name, value in changed.items() if value is not None})
-    return url_for(endpoint, **given)
+    roots: dict[str, str] | None = g.get("list_roots")
+    if roots is None:
+        roots = g.list_roots = {}
+    root = roots.get(endpoint) or roots.setdefault(endpoint, url_for(endpoint))
+    return f"{root}?{query_of(given)}" if given else root
 
 
 def without_value(values: MultiDict[str, str], name: str, value: str) -> str:

@@ -11,10 +11,9 @@ from app.core.texts import _
 from app.core.web.formats import date_text, quantity_text
 from app.core.web.language import current_locale
 from app.domain.catalogue.listing import ProductRow
-from app.domain.catalogue.pricing import Ladder, Price, Step, resolve_price
+from app.domain.catalogue.pricing import Ladder, Step
 from app.domain.catalogue.quantities import QuantityRule
 from app.domain.inventory.queries import StockView
-from app.portal.catalogue import addresses
 
 #: Kinds that no warehouse holds.
 WITHOUT_STOCK = frozenset({"service", "extended_warranty"})
@@ -44,19 +43,6 @@ class Card:
     in_cart: int = 0
 
     @property
-    def href(self) -> str:
-        return addresses.of_product("portal.catalogue.product", self.row.sku)
-
-    @property
-    def add_href(self) -> str:
-        return addresses.of_product("portal.catalogue.add", self.row.sku)
-
-    @property
-    def why_href(self) -> str:
-        quantity = f"?quantity={self.in_cart}" if self.in_cart else ""
-        return addresses.of_product("portal.catalogue.why", self.row.sku) + quantity
-
-    @property
     def is_on_request(self) -> bool:
         return self.price is None
 
@@ -76,11 +62,13 @@ def pack_text(rule: QuantityRule) -> str:
 
 
 def price_at(ladders: Sequence[Ladder], quantity: int) -> Decimal | None:
-    """Unit price at the quantity, of the first step where it is below it; None is on request."""
-    found = resolve_price(ladders, quantity=quantity)
-    if found is None:
+    """Unit price at the quantity, of the first step where it is below it; None is on request.
+
+    The winning ladder comes first.
+    """
+    if not ladders:
         return None
-    return found.unit_price if isinstance(found, Price) else found.step.unit_price
+    return (ladders[0].step_at(quantity) or ladders[0].steps[0]).unit_price
 
 
 def next_break_of(ladders: Sequence[Ladder], quantity: int) -> Step | None:
@@ -90,15 +78,43 @@ def next_break_of(ladders: Sequence[Ladder], quantity: int) -> Step | None:
     return next((step for step in ladders[0].steps if step.min_quantity > quantity), None)
 
 
-def stock_mark(kind: str, stock: StockView | None, *, wanted: int = 1) -> StockMark | None:
+class Speech:
+    """How numbers, days and packs are said in the reader's language; rows of a list say the same often."""
+
+    def __init__(self) -> None:
+        self.locale = current_locale()
+        self.today = _("today")
+        self._packs: dict[QuantityRule, str] = {}
+
+    def number(self, value: int) -> str:
+        """A count with grouped thousands."""
+        return quantity_text(value, locale=self.locale)
+
+    def day(self, day: date) -> str:
+        """`Wed 2 Dec`."""
+        return date_text(day, "day", locale=self.locale)
+
+    def pack(self, rule: QuantityRule) -> str:
+        """As pack_text."""
+        said = self._packs.get(rule)
+        if said is None:
+            said = self._packs[rule] = pack_text(rule)
+        return said
+
+
+def stock_mark(
+    kind: str, stock: StockView | None, *, wanted: int = 1, speech: Speech | None = None
+) -> StockMark | None:
     """Units today and to come; None where no stock is kept."""
     if kind in WITHOUT_STOCK:
         return None
+    speech = speech or Speech()
     available = stock.available if stock else 0
     receipts = stock.receipts if stock else ()
     dot = "enough" if available >= max(1, wanted) else ("less" if available > 0 else "none")
-    lines = [(number(available), _("today") if available else "")]
-    lines += [(f"+{number(units)}", day_text(due_on)) for due_on, units in receipts[:RECEIPTS_SHOWN]]
+    lines = [(speech.number(available), speech.today if available else "")]
+    for due_on, units in receipts[:RECEIPTS_SHOWN]:
+        lines.append((f"+{speech.number(units)}", speech.day(due_on)))
     return StockMark(dot, tuple(lines))
 
 
@@ -113,9 +129,15 @@ def day_text(day: date) -> str:
 
 
 def card_of(
-    row: ProductRow, stock: StockView | None, *, in_cart: int = 0, quantity: int | None = None
+    row: ProductRow,
+    stock: StockView | None,
+    *,
+    in_cart: int = 0,
+    quantity: int | None = None,
+    speech: Speech | None = None,
 ) -> Card:
     """A row with what is drawn from it. The stepper offers the lowest quantity that may be ordered."""
+    speech = speech or Speech()
     offered = row.rule.lowest if quantity is None else quantity
     wanted = max(offered, in_cart)
     return Card(
@@ -123,8 +145,8 @@ def card_of(
         quantity=offered,
         price=price_at(row.ladders, wanted),
         next_break=next_break_of(row.ladders, wanted),
-        pack=pack_text(row.rule),
-        stock=stock_mark(row.kind, stock, wanted=wanted),
+        pack=speech.pack(row.rule),
+        stock=stock_mark(row.kind, stock, wanted=wanted, speech=speech),
         in_cart=in_cart,
     )
 
@@ -133,4 +155,5 @@ def cards_of(
     rows: Sequence[ProductRow], stock: Mapping[int, StockView], in_cart: Mapping[int, int]
 ) -> list[Card]:
     """Rows of a list with their stock and what the present cart holds of them."""
-    return [card_of(row, stock.get(row.id), in_cart=in_cart.get(row.id, 0)) for row in rows]
+    speech = Speech()
+    return [card_of(row, stock.get(row.id), in_cart=in_cart.get(row.id, 0), speech=speech) for row in rows]

@@ -30,8 +30,9 @@ from app.domain.ordering import actions as ordering
 from app.domain.ordering.queries import quantities_in_cart
 from app.portal import buying
 from app.portal.catalogue import addresses
-from app.portal.catalogue.cards import Card, card_of, cards_of, pack_text, price_at, stock_mark
+from app.portal.catalogue.cards import card_of, cards_of, pack_text, price_at, stock_mark
 from app.portal.catalogue.forms import AddForm
+from app.portal.catalogue.rows import Row, rows_of
 from app.portal.marks import cart_mark, cart_mark_read
 from app.portal.sign_in.routes import local_path
 
@@ -49,10 +50,21 @@ def _list(buyer: Buyer, query: ProductQuery, on: date) -> Page[ProductRow]:
     return listing.list_products(db.session(), buyer, query=query, on=on, extra=extra)
 
 
-def _cards(rows: Any, on: date) -> list[Card]:
-    session = db.session()
-    ids = [row.id for row in rows]
-    return cards_of(rows, stock_for(session, ids, on=on), quantities_in_cart(session, buying.cart_id()))
+def _rows(page: Page[ProductRow] | None, buyer: Buyer, on: date) -> dict[str, list[Row]]:
+    """The page's rows, and behind them those that only resemble what was asked for."""
+    found = page.items if page else ()
+    session, actor = db.session(), current_actor()
+    stock = stock_for(session, [row.id for row in found], on=on)
+    cards = cards_of(found, stock, quantities_in_cart(session, buying.cart_id()))
+    rows = rows_of(
+        cards,
+        buyer.currency,
+        may_buy=actor.may(Permission.CART_MANAGE),
+        sees_prices=actor.may(Permission.PRICE_READ),
+        next_href=request.full_path,
+    )
+    exact = sum(1 for row in found if not row.approximate)
+    return {"rows": rows[:exact], "similar_rows": rows[exact:]}
 
 
 @blueprint.get("")
@@ -76,7 +88,7 @@ def index() -> Any:
     body = render_template(
         "portal/catalogue/index.html",
         page=page,
-        cards=_cards(page.items, on) if page else [],
+        **_rows(page, buyer, on),
         buyer=buyer,
         query=query,
         values=values,
@@ -328,12 +340,18 @@ def _row(sku: str, form: AddForm, error: DomainError | None) -> Any:
     body = render_template(
         "portal/catalogue/row.html",
         card=card,
-        buyer=buyer,
-        typed=form.quantity.data if error else None,
-        error=error,
+        rows=rows_of(
+            [card],
+            buyer.currency,
+            may_buy=True,
+            sees_prices=True,
+            next_href=local_path(request.form.get("next")),
+            typed=form.quantity.data if error else None,
+            error=error.message if error else None,
+            is_changed=error is None,
+        ),
         mark=mark,
         added=None if error else form.quantity.data,
-        next_href=local_path(request.form.get("next")),
     )
     return body, error.status if error else 200
 

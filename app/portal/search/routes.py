@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, redirect, render_template, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 
 from app.core.errors import InvalidInput
 from app.core.permissions import Permission
@@ -17,6 +17,7 @@ from app.domain.ordering.queries import OrderFilters, find_order_number, list_or
 from app.portal import buying
 from app.portal.catalogue.addresses import given_text
 from app.portal.catalogue.cards import cards_of
+from app.portal.catalogue.rows import rows_of
 from app.portal.marks import cart_mark_read
 
 blueprint = Blueprint("search", __name__, url_prefix="/search")
@@ -65,15 +66,22 @@ def _exact(text: str) -> str | None:
 def _found(text: str) -> dict[str, Any]:
     session, buyer, on = db.session(), buying.current_buyer(), buying.today()
     if not text:
-        return {"cards": [], "orders": [], "products": None}
+        return {"rows": [], "orders": [], "products": None}
     products = listing.list_products(session, buyer, query=ProductQuery(text=text), on=on)
     rows = products.items[:PRODUCTS_SHOWN]
     stock = stock_for(session, [row.id for row in rows], on=on)
     orders: list[Any] = []
     if current_actor().may(Permission.ORDER_READ):
         orders = list(list_orders(session, filters=OrderFilters(text=text), size=ORDERS_SHOWN).items)
+    cards = cards_of(rows, stock, quantities_in_cart(session, buying.cart_id()))
     return {
-        "cards": cards_of(rows, stock, quantities_in_cart(session, buying.cart_id())),
+        "rows": rows_of(
+            cards,
+            buyer.currency,
+            may_buy=current_actor().may(Permission.CART_MANAGE),
+            sees_prices=current_actor().may(Permission.PRICE_READ),
+            next_href=request.full_path,
+        ),
         "products": products,
         "orders": orders,
     }

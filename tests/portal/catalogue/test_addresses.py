@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from flask import Flask, url_for
 
-from app.portal.catalogue.addresses import of_product
+from app.portal.catalogue.addresses import Links
 
 
 @pytest.mark.parametrize(
@@ -20,5 +20,5 @@ from app.portal.catalogue.addresses import of_product
 )
 def test_a_products_address_is_the_routers(app: Flask, sku: str, expected: str) -> None:
     with app.test_request_context("/"):
-        assert of_product("portal.catalogue.product", sku) == expected
+        assert Links().product + Links.quoted(sku) == expected
         assert url_for("portal.catalogue.product", sku=sku) == expected

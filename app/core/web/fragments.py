@@ -1,0 +1,85 @@
+"""Parts of pages that are drawn again and again: drawn once by their macro with holes, then only filled.
+
+What decides how a part looks is its shape; what is merely written into it are its texts. At the first
+drawing of a shape holes stand for the texts, so a macro must not look at them. Texts are escaped when
+they are filled in, whatever they are: markup is not taken for safe.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import Any
+
+from flask import Flask, current_app, request
+from markupsafe import Markup, escape
+
+from app.core.web.language import current_texts
+
+#: Shapes kept, of all parts together.
+MOST_KEPT = 1000
+_HOLE = re.compile("\x02(\\d+)\x03")
+
+
+def hole(number: int) -> str:
+    """What stands for the text of that number. No form takes these characters."""
+    return f"\x02{number}\x03"
+
+
+class _Pattern:
+    """A drawn part with its holes."""
+
+    def __init__(self, drawn: str) -> None:
+        self._parts: list[Any] = _HOLE.split(drawn)
+        self._order = [int(number) for number in self._parts[1::2]]
+
+    def fill(self, texts: Sequence[object]) -> str:
+        safe = _escaped(texts)
+        parts = self._parts.copy()
+        parts[1::2] = [safe[number] for number in self._order]
+        return "".join(parts)
+
+
+def _escaped(texts: Sequence[object]) -> list[Any]:
+    """Every text escaped, all in one go: there are hundreds."""
+    safe: list[Any] = str(escape("\x04".join(map(str, texts)))).split("\x04")
+    # A text that has the mark itself is escaped with the others one by one.
+    return safe if len(safe) == len(texts) else [escape(str(text)) for text in texts]
+
+
+class Fragments:
+    """Patterns by macro, shape, language, and the address the application is mounted at."""
+
+    def __init__(self) -> None:
+        self._kept: dict[Hashable, _Pattern] = {}
+
+    def fill(
+        self,
+        macro: Any,
+        parts: Iterable[tuple[Hashable, Sequence[object]]],
+        draw: Callable[[Any], str] | None = None,
+    ) -> Markup:
+        """Parts, each a shape with its texts, one after another; a new shape is drawn by `macro(shape)`."""
+        kept, place = self._kept, (macro._func, current_texts(), request.root_path)
+        filled = []
+        for shape, texts in parts:
+            key = (place, shape)
+            pattern = kept.get(key)
+            if pattern is None:
+                if len(kept) >= MOST_KEPT:
+                    kept.clear()
+                pattern = kept[key] = _Pattern((draw or macro)(shape))
+            filled.append(pattern.fill(texts))
+        return Markup("".join(filled))  # noqa: S704 - drawn by a macro, and what fills it is escaped
+
+
+def fragments() -> Fragments:
+    """The application's."""
+    found: Fragments = current_app.extensions["fragments"]
+    return found
+
+
+def register(app: Flask) -> None:
+    """Give the application its fragments, and templates `filled(macro, parts)`."""
+    app.extensions["fragments"] = kept = Fragments()
+    app.jinja_env.globals["filled"] = kept.fill
