@@ -71,6 +71,7 @@ def company_page(
         links=_links(company_id),
         error=error,
         may_manage=actor.may(Permission.COMPANY_MANAGE),
+        may_people=actor.may(Permission.STAFF_MANAGE),
         may_view_as=actor.may(Permission.VIEW_AS),
     )
     return page, error.status if error else 422 if invite_form is not None else 200

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from app.console.people import person
 from app.console.people.routes import blueprint
 
-__all__ = ["blueprint"]
+__all__ = ["blueprint", "person"]

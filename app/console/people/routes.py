@@ -127,6 +127,8 @@ def _set_disabled(user_id: int, *, is_disabled: bool) -> Any:
         return _everybody(email, error=error)
     done = _("%(email)s is kept out.", email=email) if is_disabled else _("%(email)s may in.", email=email)
     flash(done, "success")
+    if request.form.get("back") == "person":
+        return redirect(url_for("console.people.person", user_id=user_id), 303)
     return redirect(url_for("console.people.everybody", q=email), 303)
 
 

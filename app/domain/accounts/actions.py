@@ -20,6 +20,12 @@ from app.domain.accounts.credentials import (
     request_reset,
     reset_password,
 )
+from app.domain.accounts.oversight import (
+    end_all_sessions_of,
+    end_session_of,
+    end_sessions_in,
+    send_reset_link,
+)
 from app.domain.accounts.people import (
     change_role,
     invite_user,
@@ -46,13 +52,17 @@ __all__ = [
     "create_branch",
     "create_company",
     "create_end_customer",
+    "end_all_sessions_of",
     "end_session",
+    "end_session_of",
+    "end_sessions_in",
     "end_view_as",
     "invite_user",
     "note_refused_sign_in",
     "request_reset",
     "resend_invitation",
     "reset_password",
+    "send_reset_link",
     "set_branch_active",
     "set_company_active",
     "set_member_active",

@@ -125,3 +125,29 @@ def _tell(session: Session, company_id: int, template: str, *, now: datetime) ->
     }
     mails = [Mail(template, email, company_id, "/sign-in") for email in people]
     queue_mails(session, mails, context=context, now=now)
+
+
+@dataclass(frozen=True, slots=True)
+class PersonsWork:
+    """How many open carts and orders a person has begun; they are the company's and stay with it."""
+
+    carts: int
+    orders: int
+
+
+def open_work_of_person(session: Session, user_id: int) -> PersonsWork:
+    """Of the companies the person belongs or belonged to, in one statement."""
+    companies = select(Membership.company_id).where(
+        Membership.user_id == user_id, Membership.company_id.is_not(None)
+    )
+    carts = select(func.count(Cart.id)).where(
+        Cart.company_id.in_(companies),
+        Cart.created_by_id == user_id,
+        Cart.placed_at.is_(None),
+        Cart.discarded_at.is_(None),
+    )
+    orders = select(func.count(Order.id)).where(
+        Order.company_id.in_(companies), Order.placed_by_id == user_id, Order.state.in_(_OPEN_STATES)
+    )
+    row = session.execute(select(carts.scalar_subquery(), orders.scalar_subquery())).one()
+    return PersonsWork(*row)

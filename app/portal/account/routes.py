@@ -13,13 +13,13 @@ from app.core.errors import DomainError, NotFound
 from app.core.permissions import Permission
 from app.core.texts import _
 from app.core.web import visitor
+from app.core.web.browsers import browser_name
 from app.core.web.door import allow, current_actor, do
 from app.core.web.extensions import db, limiter
 from app.core.web.fields import put_error
 from app.domain.accounts import actions, queries
 from app.domain.accounts.credentials import password_context
 from app.domain.accounts.passwords import new_password, prove_password
-from app.portal.account.browsers import browser_name
 from app.portal.account.forms import NameForm, PasswordForm
 
 blueprint = Blueprint("account", __name__, url_prefix="/account")

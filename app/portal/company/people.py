@@ -10,10 +10,12 @@ from app.core import clock
 from app.core.errors import Conflict, DomainError, InvalidInput
 from app.core.permissions import Permission
 from app.core.texts import _
+from app.core.web.browsers import browser_name
 from app.core.web.door import allow, current_actor, do
 from app.core.web.extensions import db
 from app.core.web.fields import put_error
 from app.domain.accounts import actions, queries
+from app.domain.accounts.person_reads import list_sessions_of
 from app.domain.accounts.rules import PersonData, role_name, roles_for
 from app.portal.company.forms import InviteForm
 from app.portal.company.room import blueprint, own_company_id
@@ -78,6 +80,47 @@ def _act(action: Any, done: str, **values: Any) -> Any:
         return _page(error=error)
     flash(done, "success")
     return redirect(url_for("portal.company.people"), 303)
+
+
+def _member_page(membership_id: int, error: DomainError | None = None) -> Any:
+    session, now = db.session(), clock.now()
+    member = queries.get_member(session, membership_id, now=now)
+    company_id = own_company_id()
+    page = render_template(
+        "portal/company/person.html",
+        person=member,
+        sessions=list_sessions_of(session, membership_id=membership_id, now=now),
+        roles=[(role.value, role_name(role)) for role in roles_for(company_id)],
+        may_manage=current_actor().may(Permission.MEMBER_MANAGE),
+        browser_name=browser_name,
+        error=error,
+    )
+    return page, error.status if error else 200
+
+
+@blueprint.get("/people/<int:membership_id>")
+@allow(Permission.MEMBER_READ)
+def person(membership_id: int) -> Any:
+    """One of the company's people: role, state, sessions for this company."""
+    return _member_page(membership_id)
+
+
+@blueprint.post("/people/<int:membership_id>/sessions/<int:session_id>/end")
+@allow(Permission.MEMBER_MANAGE)
+def end_session(membership_id: int, session_id: int) -> Any:
+    """Sign somebody out of one browser."""
+    do(actions.end_session_of, membership_id=membership_id, session_id=session_id, now=clock.now())
+    flash(_("That session is ended."), "success")
+    return redirect(url_for("portal.company.person", membership_id=membership_id), 303)
+
+
+@blueprint.post("/people/<int:membership_id>/sessions/end")
+@allow(Permission.MEMBER_MANAGE)
+def end_sessions(membership_id: int) -> Any:
+    """Sign somebody out of the company's portal everywhere."""
+    do(actions.end_sessions_in, membership_id=membership_id, now=clock.now())
+    flash(_("The person is signed out everywhere."), "success")
+    return redirect(url_for("portal.company.person", membership_id=membership_id), 303)
 
 
 @blueprint.post("/people/<int:membership_id>/role")

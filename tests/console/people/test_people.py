@@ -10,8 +10,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.core.audit import AuditEntry
+from app.core.outbox import Job
 from app.core.permissions import Role
-from app.domain.accounts.models import Membership, User
+from app.domain.accounts.models import Company, Membership, SignInSession, User
 from tests.factories.accounts import make_company, make_person, read, sign_in
 
 
@@ -85,3 +87,90 @@ def test_sales_do_not_manage_the_staff(app: Flask, session: Session) -> None:
     form = {"name": "T", "email": "t@larkspur.example", "role": "vendor_admin"}
     assert client.post("/console/people", data=form).status_code == 403
     assert len(read(session, select(User))) == 1
+
+
+@pytest.fixture
+def mara(app: Flask, session: Session) -> FlaskClient:
+    make_person(session, make_company(session), Role.BUYER, email="mara@kettle.example")
+    client = app.test_client()
+    client.post("/sign-in", data={"email": "mara@kettle.example", "password": "not hers at all"})
+    sign_in(client, "mara@kettle.example")
+    return client
+
+
+def path_of(session: Session, email: str = "mara@kettle.example") -> str:
+    return f"/console/people/person/{member(session, email).user_id}"
+
+
+def test_a_persons_page_shows_where_the_person_belongs_and_how_signing_in_went(
+    admin: FlaskClient, mara: FlaskClient, session: Session
+) -> None:
+    page = admin.get(path_of(session)).text
+    for text in ("Mara Vint", "mara@kettle.example", "Kettle &amp; Byte", "Wrong password", "Signed in"):
+        assert text in page
+    assert "No mail was sent to this address." in page
+    assert path_of(session) in admin.get("/console/people/everybody").text
+    assert admin.get("/console/people/person/999").status_code == 404
+
+
+def test_one_session_or_all_are_ended_and_the_person_is_out_at_once(
+    app: Flask, admin: FlaskClient, mara: FlaskClient, session: Session
+) -> None:
+    assert mara.get("/home").status_code == 200
+    other = app.test_client()
+    sign_in(other, "mara@kettle.example")
+    user_id = member(session, "mara@kettle.example").user_id
+    first = read(session, select(SignInSession.id).where(SignInSession.user_id == user_id))[0]
+    assert admin.post(f"/console/people/sessions/{first}/end").status_code == 303
+    assert mara.get("/home").status_code == 302
+    assert other.get("/home").status_code == 200
+    assert admin.post(f"/console/people/person/{user_id}/sessions/end").status_code == 303
+    assert other.get("/home").status_code == 302
+    actions = read(session, select(AuditEntry.action).where(AuditEntry.action.like("session.ended%")))
+    assert actions == ["session.ended_by_administrator"] * 2
+    assert admin.post("/console/people/sessions/999/end").status_code == 404
+
+
+def test_a_reset_link_is_sent_only_to_who_may_sign_in(
+    admin: FlaskClient, mara: FlaskClient, session: Session
+) -> None:
+    path = path_of(session)
+    assert admin.post(f"{path}/reset").status_code == 303
+    jobs = read(session, select(Job).where(Job.kind == "mail.render"))
+    assert [(job.payload["template"], job.payload["recipient"]) for job in jobs] == [
+        ("password_reset", "mara@kettle.example")
+    ]
+    user_id = member(session, "mara@kettle.example").user_id
+    answer = admin.post(f"/console/people/everybody/{user_id}/disable", data={"back": "person"})
+    assert answer.headers["Location"] == path
+    refused = admin.post(f"{path}/reset")
+    assert refused.status_code == 409
+    assert "Let the person in again first." in refused.text
+    assert len(read(session, select(Job).where(Job.kind == "mail.render"))) == 1
+    assert "Let in again" in admin.get(path).text
+
+
+def test_a_resellers_admin_sees_and_ends_only_sessions_for_the_own_company(
+    app: Flask, mara: FlaskClient, session: Session
+) -> None:
+    company = read(session, select(Company))[0]
+    other_company = make_company(session, "Other")
+    boss = make_person(session, company, Role.RESELLER_ADMIN, email="boss@kettle.example")
+    stranger = make_person(session, other_company, Role.BUYER, email="other@kettle.example")
+    elsewhere = app.test_client()
+    sign_in(elsewhere, stranger.email)
+    client = app.test_client()
+    sign_in(client, boss.email)
+    own = member(session, "mara@kettle.example")
+    page = client.get(f"/company/people/{own.id}").text
+    assert "Mara Vint" in page
+    assert "Wrong password" not in page
+    foreign = member(session, stranger.email)
+    assert client.get(f"/company/people/{foreign.id}").status_code == 404
+    theirs = read(session, select(SignInSession.id).where(SignInSession.user_id == stranger.id))[0]
+    for path in (f"{foreign.id}/sessions/end", f"{foreign.id}/sessions/{theirs}/end"):
+        assert client.post(f"/company/people/{path}").status_code == 404
+    assert client.post(f"/company/people/{own.id}/sessions/{theirs}/end").status_code == 404
+    assert elsewhere.get("/home").status_code == 200
+    assert client.post(f"/company/people/{own.id}/sessions/end").status_code == 303
+    assert mara.get("/home").status_code == 302
