@@ -79,11 +79,13 @@ class Cells:
             )
         return text
 
-    def whole(self, code: str, *, lowest: int, highest: int, is_required: bool = False) -> int | None:
+    def find_whole(self, code: str, *, lowest: int, highest: int) -> int | None:
         """A whole number in digits; None for an empty cell."""
-        text = self.text(code, most=200, is_required=is_required)
-        if not text:
-            return None
+        return self.whole(code, lowest=lowest, highest=highest) if self.raw(code) else None
+
+    def whole(self, code: str, *, lowest: int, highest: int) -> int:
+        """A whole number in digits; an empty cell is refused."""
+        text = self.text(code, most=200, is_required=True)
         digits = text.lstrip("0") or "0"
         fits = _WHOLE.fullmatch(text) and len(digits) <= len(str(highest)) and text.isascii()
         if not fits or not lowest <= int(text) <= highest:
@@ -112,11 +114,13 @@ class Cells:
             )
         return int(points)
 
-    def day(self, code: str, *, is_required: bool = False) -> date | None:
+    def find_day(self, code: str) -> date | None:
         """A day as 2026-12-31 or 31.12.2026; None for an empty cell."""
-        text = self.text(code, most=200, is_required=is_required)
-        if not text:
-            return None
+        return self.day(code) if self.raw(code) else None
+
+    def day(self, code: str) -> date:
+        """A day as 2026-12-31 or 31.12.2026; an empty cell is refused."""
+        text = self.text(code, most=200, is_required=True)
         iso, dotted = _ISO_DAY.fullmatch(text), _DOTTED_DAY.fullmatch(text)
         try:
             if iso:

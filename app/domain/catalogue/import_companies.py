@@ -159,7 +159,7 @@ def _read_place(cells: Cells) -> dict[str, Any]:
     # The rules look at a whole address; of one that is there already a row may say a part.
     clean = address_values(clean_address(AddressData(**{"country": "US", **given})))
     place: dict[str, Any] = {code: clean[code] for code in given}
-    terms = cells.whole("terms_days", lowest=0, highest=MAXIMUM_TERMS_DAYS)
+    terms = cells.find_whole("terms_days", lowest=0, highest=MAXIMUM_TERMS_DAYS)
     if terms is not None:
         place["terms_days"] = terms
     return place

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -20,6 +21,7 @@ from app.domain.inventory.models import Allocation, StockLevel, StockMovement, W
 from app.domain.inventory.rules import Take
 
 _LEVELS: Table = StockLevel.__table__  # type: ignore[assignment]  # mapped to exactly one table
+_MOVEMENTS: Table = StockMovement.__table__  # type: ignore[assignment]  # mapped to exactly one table
 _ALLOCATIONS: Table = Allocation.__table__  # type: ignore[assignment]  # mapped to exactly one table
 
 
@@ -119,6 +121,17 @@ _CHANGE_ALLOCATED = (
         _LEVELS.c.allocated + bindparam("units") >= 0,
     )
     .values(allocated=_LEVELS.c.allocated + bindparam("units"))
+)
+
+
+_CHANGE_ON_HAND = (
+    update(_LEVELS)
+    .where(
+        _LEVELS.c.product_id == bindparam("product"),
+        _LEVELS.c.warehouse_id == bindparam("at"),
+        _LEVELS.c.on_hand + bindparam("units") >= _LEVELS.c.allocated,
+    )
+    .values(on_hand=_LEVELS.c.on_hand + bindparam("units"))
 )
 
 
@@ -230,6 +243,48 @@ def move_stock(
     return True
 
 
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Units of a product into (+) or out of (-) a warehouse; `kind` and `reference` as in a movement."""
+
+    product_id: int
+    warehouse_id: int
+    delta: int
+    kind: str
+    reference: str
+
+
+def move_all(session: Session, moves: Sequence[Move], *, actor: Actor, now: datetime) -> list[int]:
+    """Movements of products that the caller has locked, at most one per level; gives their ids in order.
+
+    :raises StockMoved: fewer units would be left in a warehouse than are allocated.
+    """
+    if not moves:
+        return []
+    dialect = session.get_bind().dialect.name
+    upsert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    levels = [{"product_id": move.product_id, "warehouse_id": move.warehouse_id} for move in moves]
+    session.connection().execute(
+        upsert(_LEVELS).on_conflict_do_nothing(),
+        [{**level, "on_hand": 0, "allocated": 0} for level in levels],
+    )
+    changed = session.connection().execute(
+        _CHANGE_ON_HAND,
+        [{"product": move.product_id, "at": move.warehouse_id, "units": move.delta} for move in moves],
+    )
+    if changed.rowcount != len(moves):
+        raise StockMoved(_("Orders hold more units than would be left. Cancel or move those first."))
+    rows = [
+        {**level, "delta": move.delta, "kind": move.kind, "reference": move.reference}
+        for level, move in zip(levels, moves, strict=True)
+    ]
+    made = session.connection().execute(
+        insert(_MOVEMENTS).returning(_MOVEMENTS.c.id, sort_by_parameter_order=True),
+        [{**row, "at": now, "actor_name": actor.name} for row in rows],
+    )
+    return [row.id for row in made]
+
+
 def is_entered(session: Session, entry_key: str | None) -> bool:
     """Whether a movement was written with this form's key; its products are locked before."""
     if entry_key is None:
@@ -246,3 +301,17 @@ def lock_level(session: Session, *, product_id: int, warehouse_id: int) -> tuple
         )
     ).one_or_none()
     return (row.on_hand, row.allocated) if row else (0, 0)
+
+
+def levels_of(
+    session: Session, product_ids: Collection[int], warehouse_ids: Collection[int]
+) -> dict[tuple[int, int], tuple[int, int]]:
+    """On hand and allocated by (product, warehouse); levels that never held a unit are left out."""
+    if not product_ids or not warehouse_ids:
+        return {}
+    rows = session.execute(
+        select(
+            StockLevel.product_id, StockLevel.warehouse_id, StockLevel.on_hand, StockLevel.allocated
+        ).where(StockLevel.product_id.in_(product_ids), StockLevel.warehouse_id.in_(warehouse_ids))
+    )
+    return {(row.product_id, row.warehouse_id): (row.on_hand, row.allocated) for row in rows}
