@@ -14,8 +14,13 @@ depends_on = None
 INTEGER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 JSON = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
 
+#: References to products that taking many of them back has to look through.
+REFERENCES = {"product": "successor_id", "bundle_part": "part_id", "agreement_quantity_rule": "product_id"}
+
 
 def upgrade() -> None:
+    for table, column in REFERENCES.items():
+        op.create_index(op.f(f"ix_{table}_{column}"), table, [column])
     with op.batch_alter_table("import_run") as run:
         run.add_column(sa.Column("change_count", INTEGER, nullable=False, server_default="0"))
         run.add_column(sa.Column("undone_by", sa.String(200)))
@@ -43,3 +48,5 @@ def downgrade() -> None:
     with op.batch_alter_table("import_run") as run:
         for name in ("undone_at", "undone_by", "change_count"):
             run.drop_column(name)
+    for table, column in REFERENCES.items():
+        op.drop_index(op.f(f"ix_{table}_{column}"), table_name=table)

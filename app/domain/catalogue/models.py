@@ -81,7 +81,8 @@ class Product(Base):
     kind: Mapped[str] = mapped_column(String(20), default="hardware")
     #: announced | active | last_orders | ended
     life_cycle: Mapped[str] = mapped_column(String(12), default="active")
-    successor_id: Mapped[int | None] = mapped_column(ForeignKey("product.id"))
+    #: Indexed, as every reference to a product: taking thousands of products back looks for each of them.
+    successor_id: Mapped[int | None] = mapped_column(ForeignKey("product.id"), index=True)
     description: Mapped[str] = mapped_column(Text, default="")
     #: One line of data for lists, made from the attributes when they are saved: "2 TB - PCIe 4.0".
     summary: Mapped[str] = mapped_column(String(300), default="")
@@ -133,6 +134,8 @@ class ProductMedia(Base):
     filename: Mapped[str] = mapped_column(String(200))
     content_type: Mapped[str] = mapped_column(String(80))
     size_bytes: Mapped[int]
+    #: SHA-256 of the file as it was sent, by which an import knows it again.
+    content_hash: Mapped[str | None] = mapped_column(String(64))
     alt_text: Mapped[str] = mapped_column(String(300), default="")
     position: Mapped[int] = mapped_column(default=0)
 
@@ -143,7 +146,9 @@ class BundlePart(Base):
     __tablename__ = "bundle_part"
 
     bundle_id: Mapped[int] = mapped_column(ForeignKey("product.id"), primary_key=True, autoincrement=False)
-    part_id: Mapped[int] = mapped_column(ForeignKey("product.id"), primary_key=True, autoincrement=False)
+    part_id: Mapped[int] = mapped_column(
+        ForeignKey("product.id"), primary_key=True, autoincrement=False, index=True
+    )
     quantity: Mapped[int]
     is_required: Mapped[bool] = mapped_column(default=True)
     position: Mapped[int] = mapped_column(default=0)
@@ -253,7 +258,9 @@ class AgreementQuantityRule(Base):
     agreement_id: Mapped[int] = mapped_column(
         ForeignKey("price_agreement.id"), primary_key=True, autoincrement=False
     )
-    product_id: Mapped[int] = mapped_column(ForeignKey("product.id"), primary_key=True, autoincrement=False)
+    product_id: Mapped[int] = mapped_column(
+        ForeignKey("product.id"), primary_key=True, autoincrement=False, index=True
+    )
     min_quantity: Mapped[int] = mapped_column(default=1)
     multiple: Mapped[int] = mapped_column(default=1)
     max_quantity: Mapped[int | None]
