@@ -1,4 +1,5 @@
 # make run     the demo: environment, database, demo data, web server and worker on PORT (8000)
+# make serve   a real instance that `flask setup` has made: web server and worker, see docs/operations.md
 # make test    the whole suite on SQLite and PostgreSQL; ARGS="-k cart" passes options to pytest
 # make soak    the same with the full figures of the race, kill and load tests
 # make lint    ruff, mypy, import-linter
@@ -16,11 +17,15 @@ PY := .venv/bin/python
 RUN_SET := $(if $(filter celery,$(JOBS)),scale,core)
 ARGS ?=
 
-.PHONY: run setup test soak lint bench lock screenshots
+.PHONY: run serve setup test soak lint bench lock screenshots
 
 run:
 	@$(PYTHON) tools/setup.py $(RUN_SET)
 	@exec $(PY) -m tools.run
+
+serve:
+	@$(PYTHON) tools/setup.py $(RUN_SET)
+	@exec $(PY) -m tools.serve
 
 setup:
 	@$(PYTHON) tools/setup.py $(RUN_SET)

@@ -10,7 +10,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 import config as settings
 from app import models  # noqa: F401 - every table is known before the first query
 from app.core.database import configure_engine
-from app.core.web import assets, door, error_pages, formats, fragments, language, requests, security
+from app.core.web import assets, door, downloads, error_pages, formats, fragments, language, requests, security
 from app.core.web.extensions import babel, csrf, db, limiter, login_manager, migrate
 
 
@@ -36,7 +36,7 @@ def create_app(overrides: dict[str, Any] | None = None) -> Flask:
     babel.init_app(app)
     app.before_request(requests.begin)
     app.before_request(door.guard)
-    for room in (requests, assets, formats, fragments, language, security, error_pages):
+    for room in (requests, assets, formats, fragments, language, security, error_pages, downloads):
         room.register(app)
     from app import areas
 

@@ -12,7 +12,7 @@ def register(app: Flask) -> None:
     # Imported here and not at the top, so that models are complete before views import forms.
     from app import console, portal
     from app.api import health
-    from app.jobs import backups_cli, demo, export_cli, imports_cli, replay_cli, setup_cli
+    from app.jobs import backups_cli, demo, doctor, export_cli, imports_cli, replay_cli, setup_cli
     from app.jobs import cli as jobs_cli
     from app.portal import account, sign_in
 
@@ -28,5 +28,6 @@ def register(app: Flask) -> None:
     replay_cli.register(app)
     export_cli.register(app)
     setup_cli.register(app)
+    doctor.register(app)
     backups_cli.register(app)
     demo.register(app)

@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-import functools
-from datetime import timedelta
-from pathlib import Path
-from typing import Any
-
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from flask import Blueprint, current_app, jsonify
 from flask.typing import ResponseReturnValue
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from app.adapters.machine_checks import is_at_head, missing_workers
 from app.core import clock
-from app.core.outbox import latest_beat
 from app.core.tenancy import all_companies
 from app.core.web.door import public
 from app.core.web.extensions import db, limiter
 
 blueprint = Blueprint("health", __name__)
-
-#: Workers give a sign of life every five seconds.
-BEAT_AGE = timedelta(seconds=30)
-_MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
-#: Which workers a way of carrying jobs needs, by the beginning of their names.
-_WORKERS = {"embedded": ("embedded:",), "celery": ("dispatch:", "celery:")}
 
 
 @blueprint.get("/healthz")
@@ -61,20 +48,9 @@ def _checks(session: Session) -> dict[str, str]:
 
 
 def _migrations(session: Session) -> str:
-    present = set(MigrationContext.configure(session.connection()).get_current_heads())
-    return "ok" if present == _heads() else "the database is not at this version: flask db upgrade"
-
-
-@functools.cache
-def _heads() -> frozenset[str]:
-    return frozenset(ScriptDirectory(str(_MIGRATIONS)).get_heads())
+    return "ok" if is_at_head(session) else "the database is not at this version: flask db upgrade"
 
 
 def _worker(session: Session) -> str:
-    now = clock.now()
-    missing: list[Any] = []
-    for prefix in _WORKERS.get(current_app.config["JOBS"], _WORKERS["embedded"]):
-        seen = latest_beat(session, prefix)
-        if seen is None or now - seen > BEAT_AGE:
-            missing.append(prefix.rstrip(":"))
+    missing = missing_workers(session, jobs=current_app.config["JOBS"], now=clock.now())
     return f"no sign of life: {', '.join(missing)}" if missing else "ok"

@@ -22,7 +22,7 @@ from app.core.database import run
 from app.core.permissions import Actor
 from app.core.web.extensions import db
 from app.jobs.execution import Sessions, in_transaction, sessions_of
-from app.jobs.instance import keep_secret
+from app.jobs.instance import insist_on_secret
 from app.jobs.worker import BEATS_KEPT, Pace, Worker, keep_house, worker_name
 
 jobs = AppGroup("jobs", help="Background work.")
@@ -61,7 +61,7 @@ def work(threads: int, drain_s: float) -> None:
     With JOBS=celery, publish the jobs and start one Celery worker beside; `flask jobs dispatch` only
     publishes.
     """
-    keep_secret()
+    insist_on_secret()
     if current_app.config["JOBS"] == "celery":
         with _celery_worker(threads) as child:
             dispatch_forever(child=child)
@@ -99,6 +99,7 @@ def dispatch(again_after_s: float, window: int) -> None:
     At most --window ids are with the broker at a time; one that nobody has claimed after --again-after
     seconds (300) is published again.
     """
+    insist_on_secret()
     dispatch_forever(again_after=timedelta(seconds=again_after_s), window=window)
 
 

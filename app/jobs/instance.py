@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
-from flask import current_app
+from flask import Flask, current_app
 from sqlalchemy import inspect, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 import config as settings
 from app.core.tenancy import all_companies
+from app.core.web.extensions import db
 from app.domain.accounts.models import Vendor
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
@@ -46,6 +48,39 @@ def is_missing(session: Session) -> bool:
     """Whether the embedded database's file is not there; asking it would make one."""
     url = session.get_bind().engine.url
     return bool(url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists())
+
+
+def start_refusals(app: Flask) -> list[str]:
+    """Why the instance must not be served, by what its database says; nothing while that cannot be asked."""
+    with app.app_context():
+        try:
+            vendor = known_vendor(db.session())
+        except DBAPIError as error:
+            app.logger.error("the database cannot be reached: %s", first_line(error.orig))
+            return []
+        finally:
+            db.session.remove()
+            db.engine.dispose()
+    is_production = settings.is_production(os.environ)
+    if vendor is None:
+        return ["This instance is not set up yet; run `flask setup`."] if is_production else []
+    if vendor.is_demo and is_production:
+        return [
+            f"The instance in DATA_DIR {app.config['DATA_DIR']} has the demo's data; `make run` serves it."
+        ]
+    if app.config["DEMO"] and not vendor.is_demo:
+        return [f"DEMO=1 is set, but this instance belongs to {vendor.name}; unset it."]
+    return []
+
+
+def insist_on_secret() -> str:
+    """The secret, made where this is a demo or a developer's instance.
+
+    :raises click.ClickException: a real instance has none yet.
+    """
+    if current_app.config["SECRET_KEY"] is None and settings.is_production(os.environ):
+        raise click.ClickException("This instance has no secret yet; run `flask setup`.")
+    return keep_secret()
 
 
 def keep_secret() -> str:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 
-from tools import assets, run, setup
+from tools import assets, processes, run, setup
 
 ROOT = Path(__file__).resolve().parents[2]
 HOME_ICON = (
@@ -274,7 +274,7 @@ def test_children_are_stopped_by_sigterm(demo: run.Demo) -> None:
 
 
 def test_a_child_that_ignores_sigterm_is_killed(demo: run.Demo, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "STOP_S", 0.2)
+    monkeypatch.setattr(processes, "STOP_S", 0.2)
     child = start_python(
         demo,
         "import signal, time; signal.signal(15, signal.SIG_IGN); print('up', flush=True); time.sleep(60)",
