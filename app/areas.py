@@ -12,13 +12,23 @@ def register(app: Flask) -> None:
     # Imported here and not at the top, so that models are complete before views import forms.
     from app import console, portal
     from app.api import health
-    from app.jobs import backups_cli, demo, doctor, export_cli, imports_cli, replay_cli, setup_cli
+    from app.jobs import (
+        backups_cli,
+        demo,
+        doctor,
+        explain_cli,
+        export_cli,
+        imports_cli,
+        replay_cli,
+        setup_cli,
+    )
     from app.jobs import cli as jobs_cli
-    from app.portal import account, sign_in
+    from app.portal import account, brand, sign_in
 
     shell.register(app)
     sign_in.register(app)
     app.register_blueprint(sign_in.blueprint)
+    brand.register(app)
     app.register_blueprint(account.blueprint)
     portal.register(app)
     console.register(app)
@@ -26,6 +36,7 @@ def register(app: Flask) -> None:
     jobs_cli.register(app)
     imports_cli.register(app)
     replay_cli.register(app)
+    explain_cli.register(app)
     export_cli.register(app)
     setup_cli.register(app)
     doctor.register(app)

@@ -1,0 +1,1 @@
+"""Claims and returns: what goes back and what is paid for it."""
