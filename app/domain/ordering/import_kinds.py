@@ -5,8 +5,8 @@ from __future__ import annotations
 from app.core.imports.kinds import ImportKind
 from app.domain.catalogue.import_companies import CompaniesKind
 from app.domain.catalogue.import_numbers import NumbersKind
-from app.domain.catalogue.import_visibility import VisibilityKind
 from app.domain.catalogue.import_prices import PricesKind
+from app.domain.catalogue.import_visibility import VisibilityKind
 from app.domain.catalogue.imports import ProductsKind
 from app.domain.ordering.import_receipts import ReceiptsKind
 from app.domain.ordering.import_stock import StockKind
@@ -16,6 +16,7 @@ KINDS: dict[str, ImportKind] = {
     kind.name: kind
     for kind in (
         ProductsKind(),
+        PricesKind(),
         CompaniesKind(),
         NumbersKind(),
         StockKind(),
