@@ -22,6 +22,8 @@ EVERYBODY = COMPANY | STAFF
 #: Open to strangers as well.
 PUBLIC = frozenset(
     {
+        "brand.accent",
+        "brand.logo",
         "health.healthz",
         "health.readyz",
         "sign_in.accept",

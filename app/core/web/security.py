@@ -30,7 +30,8 @@ def register(app: Flask) -> None:
         headers["Cross-Origin-Opener-Policy"] = "same-origin"
         headers["Strict-Transport-Security"] = f"max-age={YEAR_S}; includeSubDomains"
         headers["Permissions-Policy"] = "camera=(self), geolocation=(), microphone=()"
-        if request.endpoint == "static" and request.args.get("v") and response.status_code == 200:
+        is_versioned = request.endpoint == "static" and request.args.get("v")
+        if response.status_code == 200 and (is_versioned or g.get("is_immutable")):
             headers["Cache-Control"] = f"public, max-age={YEAR_S}, immutable"
         elif request.endpoint != "static":
             headers["Cache-Control"] = "no-store" if g.get("actor") else "no-cache"

@@ -90,6 +90,23 @@ class MembershipChoice:
 
 
 @dataclass(frozen=True, slots=True)
+class VendorMark:
+    """The vendor's name, accent `#rrggbb` and logo, as far as they are set."""
+
+    name: str
+    accent: str | None = None
+    logo_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MarkAddresses:
+    """Where the accent's style sheet and the logo are."""
+
+    css_href: str | None = None
+    logo_href: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Shell:
     """What the frame's templates read."""
 
@@ -111,6 +128,7 @@ class Shell:
     sign_out_href: str | None = None
     account_href: str | None = None
     vendor_css_href: str | None = None
+    vendor_logo_href: str | None = None
     #: Of the forms in the frame; filled in when it is drawn.
     csrf_token: str = ""
 
@@ -121,7 +139,8 @@ class _Frame:
 
     areas: dict[str, Navigation] = field(default_factory=dict)
     counts: dict[str, Callable[[Any], Mapping[str, int]]] = field(default_factory=dict)
-    vendor_name: Callable[[], str] = lambda: "Sellthru"
+    vendor: Callable[[], VendorMark] = lambda: VendorMark("Sellthru")
+    mark_addresses: Callable[[str | None, str | None], MarkAddresses] = lambda _accent, _logo: MarkAddresses()
     #: Addresses by where the application is mounted and endpoint; rooms have no other parts in theirs.
     addresses: dict[tuple[str, str], str] = field(default_factory=dict)
 
@@ -145,9 +164,14 @@ def add_area(
         _frame(app).counts[area] = counts
 
 
-def set_vendor_name_source(app: Flask, source: Callable[[], str]) -> None:
-    """Where pages without a signed-in person get the vendor's name."""
-    _frame(app).vendor_name = source
+def set_vendor_source(app: Flask, source: Callable[[], VendorMark]) -> None:
+    """Where pages without a signed-in person get the vendor's name, accent and logo."""
+    _frame(app).vendor = source
+
+
+def set_mark_addresses(app: Flask, addresses: Callable[[str | None, str | None], MarkAddresses]) -> None:
+    """Who knows the addresses of an accent's style sheet and of a logo."""
+    _frame(app).mark_addresses = addresses
 
 
 def area_of(actor: Actor | None) -> str:
@@ -237,7 +261,16 @@ def build() -> Shell:
     demo = bool(current_app.config["DEMO"])
     visitor = current_user if has_request_context() and current_user.is_authenticated else None
     if visitor is None:
-        return Shell(vendor_name=_frame().vendor_name(), area="public", demo=demo)
+        mark = _frame().vendor()
+        places = _frame().mark_addresses(mark.accent, mark.logo_key)
+        return Shell(
+            vendor_name=mark.name,
+            area="public",
+            demo=demo,
+            vendor_css_href=places.css_href,
+            vendor_logo_href=places.logo_href,
+        )
+    places = _frame().mark_addresses(visitor.vendor_mark.accent, visitor.vendor_mark.logo_key)
     actor: Actor = visitor.actor
     area = area_of(actor)
     navigation = _frame().areas[area]
@@ -247,6 +280,8 @@ def build() -> Shell:
     cart_href = _href(navigation.cart_endpoint) if actor.may(Permission.CART_READ) else None
     return Shell(
         vendor_name=visitor.vendor_name,
+        vendor_css_href=places.css_href,
+        vendor_logo_href=places.logo_href,
         area=area,
         demo=demo,
         nav=groups,

@@ -11,7 +11,7 @@ from flask_login import UserMixin, current_user, login_user, logout_user
 
 from app.core.permissions import Actor
 from app.core.web.extensions import login_manager
-from app.core.web.shell import MembershipChoice
+from app.core.web.shell import MembershipChoice, VendorMark
 
 
 class SignedIn(Protocol):
@@ -27,6 +27,10 @@ class SignedIn(Protocol):
     def email(self) -> str: ...
     @property
     def vendor_name(self) -> str: ...
+    @property
+    def vendor_accent(self) -> str | None: ...
+    @property
+    def vendor_logo_key(self) -> str | None: ...
     @property
     def company_name(self) -> str | None: ...
     @property
@@ -54,6 +58,9 @@ class Visitor(UserMixin):  # type: ignore[misc]  # Flask-Login carries no types
         self.name = signed_in.name
         self.email = signed_in.email
         self.vendor_name = signed_in.vendor_name
+        self.vendor_mark = VendorMark(
+            signed_in.vendor_name, signed_in.vendor_accent, signed_in.vendor_logo_key
+        )
         self.company_name = signed_in.company_name
         self.viewing_as = signed_in.viewing_as
         self.extras = signed_in.extras

@@ -65,6 +65,8 @@ class SignedIn:
     vendor_name: str
     #: IANA name of the zone in which times are shown and business days begin.
     vendor_timezone: str
+    vendor_accent: str | None
+    vendor_logo_key: str | None
     #: The company worked for or viewed as; None for the vendor's own staff.
     company_name: str | None
     viewing_as: str | None
@@ -107,6 +109,8 @@ def _sign_in_statement(extras: tuple[tuple[str, Any], ...]) -> Any:
             Company.is_active.label("company_is_active"),
             Vendor.name.label("vendor_name"),
             Vendor.timezone.label("vendor_timezone"),
+            Vendor.accent.label("vendor_accent"),
+            Vendor.logo_key.label("vendor_logo_key"),
             others.label("membership_count"),
             *(column.label(f"extra_{name}") for name, column in extras),
         )
@@ -168,6 +172,8 @@ def find_signed_in(
         email=row.email,
         vendor_name=row.vendor_name or "Sellthru",
         vendor_timezone=row.vendor_timezone or "UTC",
+        vendor_accent=row.vendor_accent,
+        vendor_logo_key=row.vendor_logo_key,
         company_name=row.company_name,
         viewing_as=row.company_name if is_viewing else None,
         last_seen_at=row.last_seen_at,

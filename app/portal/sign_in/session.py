@@ -73,13 +73,15 @@ def load(token: str) -> Visitor | None:
     return Visitor(token, signed_in, _choices)
 
 
-def _vendor_name() -> str:
+def _vendor_mark() -> shell.VendorMark:
     vendor = queries.find_vendor(db.session())
-    return vendor.name if vendor else "Sellthru"
+    if vendor is None:
+        return shell.VendorMark("Sellthru")
+    return shell.VendorMark(vendor.name, vendor.accent, vendor.logo_key)
 
 
 def register(app: Flask) -> None:
     """Install the reading of sessions and the frame's sources."""
     visitor.register(app, load)
-    shell.set_vendor_name_source(app, _vendor_name)
+    shell.set_vendor_source(app, _vendor_mark)
     app.jinja_env.filters["role"] = role_name
