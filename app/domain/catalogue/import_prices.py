@@ -96,7 +96,8 @@ class _Reader:
                 raise cells.refused(
                     code, _("leave it empty for a price of the level %(level)s.", level=level)
                 )
-        since, until = cells.day("valid_from"), cells.day("valid_until")
+        since = cells.day("valid_from") if cells.raw("valid_from") else None
+        until = cells.day("valid_until") if cells.raw("valid_until") else None
         if since and until and until < since:
             raise cells.refused("valid_until", _("it is before the first day."))
         return Heading(
