@@ -13,6 +13,7 @@ from alembic.autogenerate.api import AutogenContext
 from alembic.script import ScriptDirectory
 from flask import current_app
 from sqlalchemy import JSON, Connection, text
+from sqlalchemy.exc import OperationalError
 
 from app.core import database
 
@@ -20,6 +21,9 @@ from app.core import database
 SEARCH_TABLES = "product_search"
 #: One `flask db upgrade` at a time, whichever machine it starts on; the number has no meaning.
 LOCK = 7_355_608
+#: How long a migration waits for a table that is in use.
+LOCK_TIMEOUT_S = 5
+LOCK_NOT_AVAILABLE = "55P03"
 
 
 def include_object(thing: Any, name: str | None, kind: str, reflected: bool, compare_to: Any) -> bool:
@@ -73,32 +77,62 @@ def _check_foreign_keys(connection: Connection) -> None:
         raise RuntimeError(f"the migration leaves rows that point nowhere: {broken[:5]}")
 
 
-def run_migrations() -> None:
-    """Run what was asked for; after a failure the database is as it was before."""
-    engine = current_app.extensions["migrate"].db.engine
+def _limit_waiting(connection: Connection) -> None:
+    """Wait for another upgrade as long as it takes, for a table only as long as the portal can wait behind us.
+
+    Whoever asks for a table after us queues behind our asking, so a migration that waits stops the portal.
+    """
+    connection.execute(text("SET LOCAL statement_timeout = 0"))
+    connection.execute(text("SET LOCAL lock_timeout = 0"))
+    connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+    connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S}s'"))
+
+
+def _migrate(connection: Connection) -> None:
     settings = dict(current_app.extensions["migrate"].configure_args)
     settings["process_revision_directives"] = number_revision
+    context.configure(
+        connection=connection,
+        target_metadata=database.Base.metadata,
+        include_object=include_object,
+        render_item=render_item,
+        on_version_apply=report,
+        transactional_ddl=True,
+        **settings,
+    )
+    sqlite = connection.dialect.name == "sqlite"
+    try:
+        with context.begin_transaction():
+            if not sqlite:
+                _limit_waiting(connection)
+            context.run_migrations()
+            if sqlite:
+                _check_foreign_keys(connection)
+    except OperationalError as error:
+        if getattr(error.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE:
+            raise
+        raise click.ClickException(
+            f"A table was in use for more than {LOCK_TIMEOUT_S} seconds, so nothing was changed. Run it again; "
+            "if that does not help, find what keeps the table (pg_stat_activity) or stop web and worker."
+        ) from error
+
+
+def run_migrations() -> None:
+    """Run what was asked for; after a failure the database is as it was before.
+
+    A connection that is given has a transaction of its own, which its owner ends.
+    """
+    given: Connection | None = context.config.attributes.get("connection")
+    if given is not None:
+        _migrate(given)
+        return
+    engine = current_app.extensions["migrate"].db.engine
     sqlite = engine.dialect.name == "sqlite"
     with engine.connect() as connection:
         if sqlite:
             _set_foreign_keys(connection, "OFF")
-        context.configure(
-            connection=connection,
-            target_metadata=database.Base.metadata,
-            include_object=include_object,
-            render_item=render_item,
-            on_version_apply=report,
-            transactional_ddl=True,
-            **settings,
-        )
         try:
-            with context.begin_transaction():
-                if not sqlite:
-                    connection.execute(text("SET LOCAL statement_timeout = 0"))
-                    connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
-                context.run_migrations()
-                if sqlite:
-                    _check_foreign_keys(connection)
+            _migrate(connection)
         finally:
             if sqlite:
                 connection.rollback()

@@ -15,6 +15,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
 from flask import Flask
 from sqlalchemy import Connection, Engine, create_engine, select, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -73,7 +74,7 @@ def said_in_a_sentence(place: Place, folder: Path) -> Iterator[None]:
     """Faults of disk and database as a BackupError."""
     try:
         yield
-    except (OSError, sqlite3.Error, SQLAlchemyError) as error:
+    except (OSError, sqlite3.Error, psycopg.Error, SQLAlchemyError) as error:
         cause = getattr(error, "orig", None) or error
         if getattr(cause, "errno", None) in _FULL or _DATABASE_FULL in str(cause):
             raise BackupError(f"There is no room left on the disk of {folder}; nothing was kept.") from error
@@ -130,7 +131,9 @@ def check_instance(place: Place) -> None:
         raise BackupError(f"There is no database {place.database_file}; is DATA_DIR set as for the server?")
     with place.engine.connect() as connection:
         if revision_of(connection) is None:
-            raise BackupError("The database has no tables of Sellthru; there is nothing to back up.")
+            raise BackupError(
+                "The database has no tables of Sellthru; are DATA_DIR and DATABASE_URL set as for the server?"
+            )
         # Before the first sign-in an instance may do without a secret.
         has_signed = connection.execute(select(SignInSession.id).limit(1)).first() is not None
     if place.secret is None and has_signed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -10,12 +11,12 @@ from flask.cli import with_appcontext
 
 from app.adapters.backups import SECRET, BackupError, Manifest
 from app.core.revisions import newest_revision
-from app.jobs import backups, restoring
+from app.jobs import backups, copying, restoring
 
 
 def register(app: Flask) -> None:
     """Add the commands."""
-    for command in (backup, restore):
+    for command in (backup, restore, copy_to):
         app.cli.add_command(command)
 
 
@@ -71,3 +72,32 @@ def restore(file: Path) -> None:
     kept = place.data_dir / SECRET
     if place.secret and kept.is_file() and place.secret != kept.read_text(encoding="utf-8").strip():
         click.echo("SECRET_KEY is not the backup's: people sign in anew, and links in earlier mails fail.")
+
+
+@click.command("copy-to")
+@click.argument("url")
+@with_appcontext
+def copy_to(url: str) -> None:
+    """Copy the whole database to the empty one at URL, such as postgresql://user@host/name.
+
+    Uploads and secret stay in DATA_DIR: start web and worker with the same DATA_DIR and the new DATABASE_URL.
+    """
+    place = _place()
+    try:
+        target = copying.target_engine(url, place.engine)
+        with backups.said_in_a_sentence(place, place.data_dir):
+            backups.check_instance(place)
+        with backups.said_in_a_sentence(replace(place, engine=target), place.data_dir):
+            copied = copying.copy_to(current_app, place.engine, target)
+    except BackupError as error:
+        raise click.ClickException(str(error)) from error
+    for difference in copied.tally.differences[:20]:
+        click.echo(f"Not in balance, here as there: {difference}", err=True)
+    click.echo(
+        f"Copied {sum(copied.tally.counts.values())} rows of {len(copied.tally.counts)} tables to "
+        f"{copied.address}; counts, totals and balances agree."
+    )
+    click.echo(
+        f"Uploads and secret stay in {place.data_dir}: set DATABASE_URL to the new database, keep DATA_DIR, "
+        "and restart web and worker. What is ordered here from now on is not there."
+    )
