@@ -52,6 +52,25 @@ def take_numbers(session: Session, *names: str) -> list[int]:
     return [found[name] if name in found else take_number(session, name) for name in names]
 
 
+def next_number(session: Session, name: str) -> int:
+    """The number that would be taken next; nothing is taken."""
+    return session.scalar(select(NumberRange.next_value).where(NumberRange.name == name)) or 1
+
+
+def skip_numbers(session: Session, name: str, *, to: int) -> bool:
+    """Let a range go on at `to`; False where numbers from there on were taken already."""
+    if next_number(session, name) == 1:
+        _open_range(session, name)
+    skipped = session.execute(
+        update(NumberRange)
+        .where(NumberRange.name == name, NumberRange.next_value <= to)
+        .values(next_value=to)
+        .returning(NumberRange.name)
+        .execution_options(synchronize_session=False)
+    ).scalar_one_or_none()
+    return skipped is not None
+
+
 def _open_range(session: Session, name: str) -> None:
     try:
         with session.begin_nested():

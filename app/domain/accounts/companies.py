@@ -54,8 +54,9 @@ def _bump(session: Session, row: Company | Branch, version: int) -> None:
 
 
 def _free_number(session: Session) -> str:
+    prefix = session.scalar(select(Vendor.company_prefix)) or "C"
     while True:
-        number = f"C{1000 + take_number(session, 'company')}"
+        number = f"{prefix}{1000 + take_number(session, 'company')}"
         if session.execute(select(Company.id).where(Company.number == number)).first() is None:
             return number
 

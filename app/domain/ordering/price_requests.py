@@ -72,7 +72,7 @@ def ask_price(
             quantity=units,
             note=note,
             created_at=now,
-            number=f"PR-{on:%y}-{take_number(session, f'price-request-{on:%y}'):05d}",
+            number=f"{vendor.request_prefix}-{on:%y}-{take_number(session, f'price-request-{on:%y}'):05d}",
         )
         session.add(request)
         event, before = "price_request.asked", None
