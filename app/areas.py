@@ -21,6 +21,7 @@ def register(app: Flask) -> None:
         imports_cli,
         replay_cli,
         setup_cli,
+        users_cli,
     )
     from app.jobs import cli as jobs_cli
     from app.portal import account, brand, sign_in
@@ -40,5 +41,6 @@ def register(app: Flask) -> None:
     export_cli.register(app)
     setup_cli.register(app)
     doctor.register(app)
+    users_cli.register(app)
     backups_cli.register(app)
     demo.register(app)

@@ -14,6 +14,7 @@ from flask.cli import with_appcontext
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.adapters.base_address import base_url
 from app.adapters.images import Picture
 from app.adapters.storage import LocalStore
 from app.core import clock
@@ -59,8 +60,10 @@ def setup(no_input: bool, **given: str | None) -> None:
         flask_migrate.upgrade(directory=str(MIGRATIONS))
         secret = keep_secret()
         link = set_up(vendor, admin, logo=answers["logo"], secret=secret)
-    base = current_app.config["BASE_URL"]
+        base = base_url(db.session(), current_app.config)
     click.echo(f"{vendor.name} is set up. {admin.name} <{admin.email}> chooses a password here, once:")
+    if not base.startswith("https://"):
+        click.echo(f"BASE_URL is not https, so the link begins with {base}.", err=True)
     click.echo("Begin the server with `make serve`, then open the link.", err=True)
     click.echo(address_of(link, secret=secret.encode(), base_url=base))
 

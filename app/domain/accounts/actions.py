@@ -33,6 +33,7 @@ from app.domain.accounts.people import (
     set_member_active,
     set_user_disabled,
 )
+from app.domain.accounts.recovery import recover_admin
 from app.domain.accounts.sessions import (
     begin_session,
     end_session,
@@ -59,6 +60,7 @@ __all__ = [
     "end_view_as",
     "invite_user",
     "note_refused_sign_in",
+    "recover_admin",
     "request_reset",
     "resend_invitation",
     "reset_password",

@@ -43,7 +43,7 @@ def _known_role(role: str, company_id: int | None) -> Role:
     return found
 
 
-def _lock_company(session: Session, company_id: int | None) -> None:
+def lock_people(session: Session, company_id: int | None) -> None:
     """Make changes of one company's people wait for each other; orders of the company do not wait."""
     model = Vendor if company_id is None else Company
     row_id = VENDOR_ID if company_id is None else company_id
@@ -89,7 +89,7 @@ def _locked_member(session: Session, actor: Actor, membership_id: int) -> tuple[
     if company_id is None:
         raise NotFound()
     require_manager(actor, company_id[0])
-    _lock_company(session, company_id[0])
+    lock_people(session, company_id[0])
     found = session.execute(
         select(Membership, User)
         .join(User, User.id == Membership.user_id)
@@ -211,7 +211,7 @@ def invite_user(
         customer = session.get(EndCustomer, end_customer_id)
         if customer is None or customer.company_id != company_id:
             raise NotFound()
-    _lock_company(session, company_id)
+    lock_people(session, company_id)
     _require_open(session, company_id)
     return add_person(
         session,
@@ -316,7 +316,7 @@ def set_user_disabled(
     ).all()
     company_ids = {membership.company_id for membership in memberships}
     for company_id in sorted(company_ids, key=lambda value: value or 0):
-        _lock_company(session, company_id)
+        lock_people(session, company_id)
     user = session.get(User, user_id, populate_existing=True, with_for_update=True)
     if user is None:
         raise NotFound()

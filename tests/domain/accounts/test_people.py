@@ -45,7 +45,8 @@ def invite(session: Session, actor: Actor, company_id: int | None, role: str = "
 
 
 def member_of(session: Session, user_id: int) -> Membership:
-    return read(session, select(Membership).where(Membership.user_id == user_id))[0]  # type: ignore[no-any-return]  # a row
+    statement = select(Membership).where(Membership.user_id == user_id).order_by(Membership.id)
+    return read(session, statement)[0]  # type: ignore[no-any-return]  # a row
 
 
 def links(session: Session) -> list[SingleUseLink]:
