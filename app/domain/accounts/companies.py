@@ -13,7 +13,7 @@ from app.core.errors import Conflict, InvalidInput, StaleEdit
 from app.core.permissions import Actor, Permission, Role, requires
 from app.core.sequences import take_number
 from app.core.texts import _
-from app.domain.accounts.models import Branch, Company, EndCustomer
+from app.domain.accounts.models import Branch, Company, EndCustomer, Vendor
 from app.domain.accounts.people import add_person, require_manager
 from app.domain.accounts.queries import get_branch, get_company, get_end_customer
 from app.domain.accounts.rules import (
