@@ -121,7 +121,7 @@ def _mail_person(
     )
 
 
-def _send_invitation(session: Session, user: User, *, company_id: int | None, now: datetime) -> None:
+def send_invitation(session: Session, user: User, *, company_id: int | None, now: datetime) -> None:
     """A link to people without a password; a word to those who have one already."""
     if user.password_hash is not None:
         _mail_person(session, user, company_id=company_id, template="membership_added", link_id=None, now=now)
@@ -183,7 +183,7 @@ def add_person(
         now=now,
         after={"email": user.email, "role": role.value},
     )
-    _send_invitation(session, user, company_id=company_id, now=now)
+    send_invitation(session, user, company_id=company_id, now=now)
     return membership
 
 
@@ -234,7 +234,7 @@ def resend_invitation(session: Session, actor: Actor, *, membership_id: int, now
     if user.password_hash is not None or user.is_disabled or not membership.is_active:
         raise Conflict(_("There is no open invitation for this person."))
     _require_open(session, membership.company_id)
-    _send_invitation(session, user, company_id=membership.company_id, now=now)
+    send_invitation(session, user, company_id=membership.company_id, now=now)
     audit.record(
         session,
         actor,

@@ -70,10 +70,10 @@ def get_company(session: Session, company_id: int) -> Company:
 def companies_by_number(
     session: Session, numbers: Collection[str], *, locked: bool = False
 ) -> dict[str, Any]:
-    """Companies of these numbers: id, number, name, visibility_mode; locked for changes where asked for."""
-    statement: Any = select(Company.id, Company.number, Company.name, Company.visibility_mode).where(
-        Company.number.in_(numbers)
-    )
+    """Companies of these numbers: id, number, name, is_active, visibility_mode; locked where asked for."""
+    statement: Any = select(
+        Company.id, Company.number, Company.name, Company.is_active, Company.visibility_mode
+    ).where(Company.number.in_(numbers))
     if locked:
         statement = statement.order_by(Company.id).with_for_update(key_share=True)
     return {row.number: row for row in session.execute(statement)} if numbers else {}

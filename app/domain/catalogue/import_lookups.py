@@ -11,8 +11,11 @@ from sqlalchemy.orm import Session
 from app.core.imports.cells import CellRefused, Cells
 from app.core.imports.verdicts import Verdict, rejected
 from app.core.texts import _
+from app.domain.accounts.import_lookups import unknown_company
 from app.domain.catalogue.models import Category, Product
 from app.domain.catalogue.numbers import code_key
+
+__all__ = ["categories_by_slug", "products_by_sku", "read_sku", "unknown_company", "unknown_sku"]
 
 SKU_LENGTH = 60
 
@@ -49,15 +52,4 @@ def unknown_sku(sku: str) -> Verdict:
     return rejected(
         "unknown_sku",
         _("There is no product with the SKU %(sku)s. Import the products first, or correct it.", sku=sku),
-    )
-
-
-def unknown_company(number: str) -> Verdict:
-    """The refusal of a row whose company does not exist."""
-    return rejected(
-        "unknown_company",
-        _(
-            "There is no company with the number %(number)s. Import the companies first, or correct it.",
-            number=number,
-        ),
     )

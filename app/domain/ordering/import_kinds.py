@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from app.core.imports.kinds import ImportKind
+from app.domain.accounts.import_contacts import ContactsKind
 from app.domain.catalogue.import_companies import CompaniesKind
 from app.domain.catalogue.import_numbers import NumbersKind
 from app.domain.catalogue.import_prices import PricesKind
@@ -18,6 +19,7 @@ KINDS: dict[str, ImportKind] = {
         ProductsKind(),
         PricesKind(),
         CompaniesKind(),
+        ContactsKind(),
         NumbersKind(),
         StockKind(),
         ReceiptsKind(),
