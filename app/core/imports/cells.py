@@ -9,8 +9,8 @@ from decimal import Decimal
 
 from app.core.errors import InvalidInput
 from app.core.imports.kinds import FilePlan, Item
-from app.core.imports.mapping import Field
-from app.core.imports.tables import SourceRow
+from app.core.imports.mapping import IGNORE, Field, normalise
+from app.core.imports.tables import SourceRow, UnreadableFile
 from app.core.imports.verdicts import Verdict, rejected
 from app.core.texts import _
 
@@ -25,6 +25,26 @@ _DOTTED_DAY = re.compile(r"([0-9]{1,2})\.([0-9]{1,2})\.([0-9]{4})")
 _BASIS_POINTS = 100
 _FULL = 10_000
 _PLACES = 2
+
+
+def refuse_columns(plan: FilePlan, title: str, strange: Mapping[str, str]) -> None:
+    """:raises UnreadableFile: an unused column tells that the file is of another kind.
+
+    `strange` names the kind by the column's normalised header.
+    """
+    for header, target in plan.targets.items():
+        other = strange.get(normalise(header)) if target == IGNORE else None
+        if other is not None:
+            raise UnreadableFile(
+                _(
+                    "%(name)s does not look like %(kind)s: the column %(header)s belongs to %(other)s. "
+                    "Import it as that, or leave the column out.",
+                    name=plan.survey.name,
+                    kind=_(title),
+                    header=header,
+                    other=_(other),
+                )
+            )
 
 
 class CellRefused(Exception):

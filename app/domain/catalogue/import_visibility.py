@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.core.database import is_writing
 from app.core.errors import InvalidInput
-from app.core.imports.cells import Cells, RowReader
+from app.core.imports.cells import Cells, RowReader, refuse_columns
 from app.core.imports.kinds import Change, FilePlan, Item, Judged, PlainKind
 from app.core.imports.mapping import Field
 from app.core.imports.repeats import fingerprint
@@ -39,7 +39,7 @@ FIELDS = (
         "company",
         N_("Company number"),
         is_required=True,
-        aliases=("company_number", "customer", "customer_number", "reseller", "number"),
+        aliases=("company_number", "customer", "customer_number", "reseller"),
         example="EXAMPLE-1",
         help=N_("Whose view of the catalogue it is. Needed; the company must be there."),
     ),
@@ -84,6 +84,15 @@ FIELDS = (
         help=N_("Why, for whoever looks at it later."),
     ),
 )
+#: Columns that tell other files about companies and products.
+_STRANGE = {
+    **dict.fromkeys(("price", "unit_price", "min_quantity", "from_quantity"), N_("prices")),
+    **dict.fromkeys(
+        ("number", "code", "cross_reference", "part_number", "customer_part_number"),
+        N_("other numbers of products"),
+    ),
+    **dict.fromkeys(("quantity", "qty", "warehouse", "invoice", "order_number"), N_("orders or stock")),
+}
 _MODES = {mode: mode for mode in MODES}
 _REASON_LENGTH = 200
 
@@ -142,6 +151,10 @@ class VisibilityKind(PlainKind):
     hint = N_("Which products and categories resellers see, one row for each that is listed for a company.")
     fields: Sequence[Field] = FIELDS
     permissions = (Permission.CATALOGUE_MANAGE,)
+
+    def check(self, plan: FilePlan) -> None:
+        """:raises UnreadableFile: the columns are those of another kind of data."""
+        refuse_columns(plan, self.title, _STRANGE)
 
     def open(self, plan: FilePlan) -> Callable[[SourceRow], Item]:
         """Reader of the file's rows."""

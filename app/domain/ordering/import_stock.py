@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.core import audit
 from app.core.imports import undoing
-from app.core.imports.cells import Cells, RowReader
+from app.core.imports.cells import Cells, RowReader, refuse_columns
 from app.core.imports.kinds import Change, FilePlan, Item, Judged, PlainKind
 from app.core.imports.mapping import Field
 from app.core.imports.repeats import Repeats, memories_of
@@ -54,6 +54,15 @@ FIELDS = (
         help=N_("Stands in the ledger beside the movement."),
     ),
 )
+#: Columns that tell other files about products and quantities.
+_STRANGE = {
+    **dict.fromkeys(
+        ("due_on", "due", "due_date", "expected_on", "expected_date", "eta", "arrival"),
+        N_("Expected receipts"),
+    ),
+    **dict.fromkeys(("po_number", "order_number", "invoice", "invoice_no", "customer"), N_("orders")),
+    **dict.fromkeys(("price", "unit_price", "min_quantity", "from_quantity"), N_("prices")),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +92,10 @@ class StockKind(PlainKind):
     hint = N_("What was counted in each warehouse; the difference is booked, and waiting orders are served.")
     fields: Sequence[Field] = FIELDS
     permissions = (Permission.STOCK_MANAGE,)
+
+    def check(self, plan: FilePlan) -> None:
+        """:raises UnreadableFile: the columns are those of another kind of data."""
+        refuse_columns(plan, self.title, _STRANGE)
 
     def open(self, plan: FilePlan) -> Callable[[SourceRow], Item]:
         """Reader of the file's rows."""

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.core.audit import AuditEntry
 from app.core.errors import DomainError
+from app.core.imports.tables import UnreadableFile
 from app.core.tenancy import all_companies
 from app.domain.inventory.models import StockLevel, StockMovement
 from app.domain.inventory.queries import find_unbalanced
@@ -125,4 +126,11 @@ def test_a_row_that_cannot_be_used_says_what_to_change(
     filled = row.format(code=shop.warehouse.code, sku=product.sku, service=service.sku)
     assert importing(f"{HEADER}{filled}\n") == (0, 0, 0, 1)
     assert importing.rejected == [(2, code)]
+    assert levels(importing) == [(5, 0)]
+
+
+def test_a_file_of_receipts_is_not_taken_for_a_count(importing: Importing, shop: Shop) -> None:
+    sku = shop.product(stock=5).sku
+    with pytest.raises(UnreadableFile, match="ETA belongs to Expected receipts"):
+        importing(f"Warehouse,SKU,Quantity,ETA\nMAIN,{sku},50,2026-12-01\n")
     assert levels(importing) == [(5, 0)]
