@@ -211,6 +211,65 @@ class OrderHold(CompanyOwned, Base):
     cleared_by: Mapped[str | None] = mapped_column(String(200))
 
 
+class Shipment(CompanyOwned, Base):
+    """Units of an order that left a warehouse; undone by a reversal, never changed."""
+
+    __tablename__ = "shipment"
+    __table_args__ = (
+        ForeignKeyConstraint(["company_id", "order_id"], ["sales_order.company_id", "sales_order.id"]),
+        UniqueConstraint("company_id", "id"),
+        Index("ix_shipment_order_id", "order_id"),
+        Index("ix_shipment_shipped", "shipped_at", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[str] = mapped_column(String(30), unique=True)
+    order_id: Mapped[int]
+    warehouse_id: Mapped[int] = mapped_column(ForeignKey("warehouse.id"))
+    carrier: Mapped[str] = mapped_column(String(60), default="")
+    tracking: Mapped[str] = mapped_column(String(120), default="")
+    #: Business date; warranty is counted from it.
+    shipped_on: Mapped[date]
+    shipped_at: Mapped[datetime]
+    shipped_by: Mapped[str] = mapped_column(String(200))
+    note: Mapped[str] = mapped_column(String(300), default="")
+    #: The shipment this row takes back, whole; its units are in stock again.
+    reverses_id: Mapped[int | None] = mapped_column(ForeignKey("shipment.id"), unique=True)
+    #: Key of the form it was entered with: the same form sent twice is one shipment.
+    entry_key: Mapped[str | None] = mapped_column(String(40), unique=True)
+
+
+class ShipmentLine(CompanyOwned, Base):
+    """Units of an order line in a shipment; the units with serials are its assets."""
+
+    __tablename__ = "shipment_line"
+    __table_args__ = (
+        ForeignKeyConstraint(["company_id", "shipment_id"], ["shipment.company_id", "shipment.id"]),
+        UniqueConstraint("shipment_id", "order_line_id"),
+        CheckConstraint("quantity >= 1", name="quantity"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    shipment_id: Mapped[int]
+    order_line_id: Mapped[int] = mapped_column(ForeignKey("order_line.id"), index=True)
+    quantity: Mapped[int]
+
+
+class ShipmentUnit(CompanyOwned, Base):
+    """A serial in a shipment, kept when the unit has moved on."""
+
+    __tablename__ = "shipment_unit"
+
+    shipment_line_id: Mapped[int] = mapped_column(
+        ForeignKey("shipment_line.id"), primary_key=True, autoincrement=False
+    )
+    asset_id: Mapped[int] = mapped_column(
+        ForeignKey("asset.id"), primary_key=True, autoincrement=False, index=True
+    )
+    #: Canonical, as it was shipped.
+    serial: Mapped[str] = mapped_column(String(64))
+
+
 class PriceRequest(CompanyOwned, Base):
     """A buyer's question for the price of a product that has none; vendor sales answers by mail."""
 
