@@ -17,6 +17,7 @@ from app.console import (
     people,
     requests,
     search,
+    settings,
     stock,
 )
 from app.console.navigation import NAVIGATION
@@ -37,6 +38,8 @@ for area in (
     jobs,
     mail,
     audit,
+    exports,
+    settings,
 ):
     console.register_blueprint(area.blueprint)
 
@@ -44,4 +47,5 @@ for area in (
 def register(app: Flask) -> None:
     """Register the console's areas, one line each, and its navigation."""
     app.register_blueprint(console)
+    settings.register(app)
     shell.add_area(app, "console", NAVIGATION)

@@ -20,13 +20,14 @@ PEOPLE = NavEntry(N_("People"), "console.people.index", "users", Permission.STAF
 JOBS = NavEntry(N_("Background work"), "console.jobs.index", "list-check", Permission.JOB_READ)
 MAIL = NavEntry(N_("Mail log"), "console.mail.index", "mail", Permission.MAIL_READ)
 AUDIT = NavEntry(N_("Audit trail"), "console.audit.index", "history", Permission.AUDIT_READ)
+SETTINGS = NavEntry(N_("Settings"), "console.settings.index", "settings", Permission.SETTINGS_MANAGE)
 
 NAVIGATION = Navigation(
     sections=(
         NavSection(None, (HOME,)),
-        NavSection(N_("Sell"), (ORDERS, REQUESTS, COMPANIES)),
+        NavSection(N_("Sell"), (ORDERS, REQUESTS, COMPANIES, APPLICATIONS)),
         NavSection(N_("Catalogue"), (CATALOGUE, AGREEMENTS, IMPORTS, STOCK)),
-        NavSection(N_("House"), (PEOPLE, JOBS, MAIL, AUDIT)),
+        NavSection(N_("House"), (PEOPLE, JOBS, MAIL, AUDIT, SETTINGS)),
     ),
     tabs=(HOME, ORDERS, STOCK, COMPANIES),
     search_endpoint="console.search.index",

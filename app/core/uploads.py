@@ -41,6 +41,8 @@ class UploadLimits:
     #: Of an archive of images, and its entries.
     archive_bytes: int = 1024 * MEGABYTE
     archive_entries: int = 20_000
+    #: Of a single picture or datasheet.
+    attachment_bytes: int = 10 * MEGABYTE
 
 
 _read_limits: list[Callable[[], UploadLimits]] = [UploadLimits]

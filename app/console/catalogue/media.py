@@ -17,7 +17,7 @@ from app.core import clock
 from app.core.errors import InvalidInput, NotFound
 from app.core.permissions import Permission
 from app.core.texts import _
-from app.core.uploads import PDF, check_content, kind_of, safe_filename
+from app.core.uploads import PDF, check_content, kind_of, safe_filename, upload_limits
 from app.core.web.door import allow, do
 from app.core.web.downloads import send_upload
 from app.core.web.extensions import db
@@ -48,7 +48,7 @@ def add_medium(product_id: int) -> Any:
 def _add(product_id: int, form: UploadForm) -> None:
     sent = form.file.data
     name, content = safe_filename(sent.filename), sent.stream
-    check_content(name, content)
+    check_content(name, content, most=upload_limits().attachment_bytes)
     kept = store()
     if name.lower().endswith(".pdf"):
         kind_of(name, content, (PDF,))

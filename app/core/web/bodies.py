@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from io import BytesIO
 from typing import IO, Any
 from urllib.parse import unquote_to_bytes
 
-from flask import Flask, Request
+from flask import Flask, Request, current_app
+from flask_login import current_user
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 
@@ -44,9 +46,42 @@ class Utf8FormParser(FormDataParser):
 
 
 class Utf8Request(Request):
-    """A request whose forms are UTF-8."""
+    """A request whose forms are UTF-8, and that is large only where large files are taken."""
 
     form_data_parser_class = Utf8FormParser
+
+    @property
+    def max_content_length(self) -> int | None:
+        """The endpoint's own limit for people who may enter it, else the application's."""
+        usual = super().max_content_length
+        larger = _larger(current_app).get(self.endpoint or "")
+        if larger is None or usual is None or not _may_enter(self.endpoint or ""):
+            return usual
+        return max(usual, larger())
+
+    @max_content_length.setter
+    def max_content_length(self, value: int | None) -> None:
+        Request.max_content_length.__set__(self, value)  # type: ignore[attr-defined]
+
+
+def _larger(app: Flask) -> dict[str, Callable[[], int]]:
+    found: dict[str, Callable[[], int]] = app.extensions.setdefault("larger_bodies", {})
+    return found
+
+
+def _may_enter(endpoint: str) -> bool:
+    """Whether the visitor may enter: what strangers send is not read for long, whatever they ask for."""
+    from app.core.web.door import door_of
+
+    door = door_of(endpoint)
+    if door is None or door[0] != "permission" or not current_user.is_authenticated:
+        return False
+    return bool(current_user.actor.may(door[1]))
+
+
+def allow_larger(app: Flask, endpoint: str, most: Callable[[], int]) -> None:
+    """Let an endpoint take bodies up to `most` bytes, as it is when they are sent."""
+    _larger(app)[endpoint] = most
 
 
 def register(app: Flask) -> None:
