@@ -38,7 +38,6 @@ for area in (
     jobs,
     mail,
     audit,
-    exports,
     settings,
 ):
     console.register_blueprint(area.blueprint)

@@ -25,7 +25,7 @@ SETTINGS = NavEntry(N_("Settings"), "console.settings.index", "settings", Permis
 NAVIGATION = Navigation(
     sections=(
         NavSection(None, (HOME,)),
-        NavSection(N_("Sell"), (ORDERS, REQUESTS, COMPANIES, APPLICATIONS)),
+        NavSection(N_("Sell"), (ORDERS, REQUESTS, COMPANIES)),
         NavSection(N_("Catalogue"), (CATALOGUE, AGREEMENTS, IMPORTS, STOCK)),
         NavSection(N_("House"), (PEOPLE, JOBS, MAIL, AUDIT, SETTINGS)),
     ),
