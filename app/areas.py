@@ -24,11 +24,12 @@ def register(app: Flask) -> None:
         users_cli,
     )
     from app.jobs import cli as jobs_cli
-    from app.portal import account, brand, sign_in
+    from app.portal import account, apply, brand, sign_in
 
     shell.register(app)
     sign_in.register(app)
     app.register_blueprint(sign_in.blueprint)
+    app.register_blueprint(apply.blueprint)
     brand.register(app)
     app.register_blueprint(account.blueprint)
     portal.register(app)

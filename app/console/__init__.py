@@ -6,6 +6,7 @@ from flask import Blueprint, Flask
 
 from app.console import (
     agreements,
+    applications,
     audit,
     catalogue,
     companies,
@@ -29,6 +30,7 @@ for area in (
     orders,
     requests,
     companies,
+    applications,
     catalogue,
     agreements,
     imports,

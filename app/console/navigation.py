@@ -12,6 +12,9 @@ REQUESTS = NavEntry(
     N_("Price requests"), "console.requests.index", "message-question", Permission.PRICE_REQUEST_ANSWER
 )
 COMPANIES = NavEntry(N_("Companies"), "console.companies.index", "building", Permission.COMPANY_READ)
+APPLICATIONS = NavEntry(
+    N_("Reseller requests"), "console.applications.index", "building-store", Permission.COMPANY_MANAGE
+)
 CATALOGUE = NavEntry(N_("Products"), "console.catalogue.index", "layout-grid", Permission.CATALOGUE_READ)
 AGREEMENTS = NavEntry(N_("Price agreements"), "console.agreements.index", "tag", Permission.PRICE_MANAGE)
 IMPORTS = NavEntry(N_("Imports"), "console.imports.index", "file-import", Permission.IMPORT_RUN)
@@ -25,7 +28,7 @@ SETTINGS = NavEntry(N_("Settings"), "console.settings.index", "settings", Permis
 NAVIGATION = Navigation(
     sections=(
         NavSection(None, (HOME,)),
-        NavSection(N_("Sell"), (ORDERS, REQUESTS, COMPANIES)),
+        NavSection(N_("Sell"), (ORDERS, REQUESTS, COMPANIES, APPLICATIONS)),
         NavSection(N_("Catalogue"), (CATALOGUE, AGREEMENTS, IMPORTS, STOCK)),
         NavSection(N_("House"), (PEOPLE, JOBS, MAIL, AUDIT, SETTINGS)),
     ),

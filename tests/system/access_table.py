@@ -22,6 +22,11 @@ EVERYBODY = COMPANY | STAFF
 #: Open to strangers as well.
 PUBLIC = frozenset(
     {
+        "apply.answer",
+        "apply.confirm",
+        "apply.done",
+        "apply.form",
+        "apply.sent",
         "brand.accent",
         "brand.logo",
         "health.healthz",
@@ -48,6 +53,11 @@ ACCESS: dict[str, frozenset[Role]] = {
     "console.agreements.ladder": SALES,
     "console.agreements.new": SALES,
     "console.agreements.show": SALES,
+    "console.applications.approve": SALES,
+    "console.applications.ask": SALES,
+    "console.applications.index": SALES,
+    "console.applications.refuse": SALES,
+    "console.applications.show": SALES,
     "console.audit.check": ADMIN,
     "console.audit.export": ADMIN,
     "console.audit.index": ADMIN,

@@ -46,6 +46,11 @@ class TestDeclaredDoors:
         assert public == {
             "health.healthz",
             "health.readyz",
+            "apply.answer",
+            "apply.confirm",
+            "apply.done",
+            "apply.form",
+            "apply.sent",
             "sign_in.accept",
             "sign_in.forgot",
             "sign_in.forgot_sent",

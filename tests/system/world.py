@@ -37,6 +37,7 @@ from app.domain.accounts.models import (
     EndCustomer,
     MailMessage,
     Membership,
+    ResellerRequest,
     SignInSession,
     User,
 )
@@ -418,6 +419,7 @@ def _complete(session: Session, shared: dict[str, Any], parties: list[Party]) ->
             created_at=NOW, last_error="planted",
         )  # fmt: skip
         session.add(dead)
+        shared["console.applications"] = {"request_id": _asked(session)}
         session.commit()
         shared["job_id"] = dead.id
         shared["reference_id"] = session.scalar(select(func.min(CrossReference.id)))
@@ -425,9 +427,21 @@ def _complete(session: Session, shared: dict[str, Any], parties: list[Party]) ->
             select(ProductMedia).where(ProductMedia.product_id == shared["product_id"])
         ).one()
         shared["medium_id"], shared["key"] = medium.id, medium.storage_key
-        shared["token"] = "0" * 40
+        shared["token"], shared["step"] = "0" * 40, "answer"
         session.rollback()
         session.expunge_all()
+
+
+def _asked(session: Session) -> int:
+    """A firm that asks to become a reseller; it belongs to nobody yet."""
+    asked = ResellerRequest(
+        state="open", company_name="Newcomer", street="1 New Street", postcode="1", city="Newtown", region="",
+        country="US", contact_name="Nell Newman", email="nell@newcomer.example", phone="1", message="We sell",
+        created_at=NOW, confirmed_at=NOW,
+    )  # fmt: skip
+    session.add(asked)
+    session.flush()
+    return asked.id
 
 
 def _complete_party(session: Session, party: Party) -> None:

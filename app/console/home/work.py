@@ -15,6 +15,8 @@ from app.core.imports import runs as import_runs
 from app.core.outbox import JobState
 from app.core.permissions import Actor, Permission
 from app.core.texts import _
+from app.domain.accounts import application_reads
+from app.domain.accounts.states import RequestState
 from app.domain.inventory import desk as stock_desk
 from app.domain.inventory.desk import ReceiptFilters
 from app.domain.ordering import desk as order_desk
@@ -70,6 +72,8 @@ def list_work(session: Session, actor: Actor, *, today: date, now: datetime) -> 
         found += _releases(session)
     if actor.may(Permission.PRICE_REQUEST_ANSWER):
         found += _requests(session)
+    if actor.may(Permission.COMPANY_MANAGE):
+        found += _applications(session)
     if actor.may(Permission.STOCK_MANAGE):
         found += _receipts(session, today)
     if actor.may(Permission.IMPORT_RUN):
@@ -102,6 +106,19 @@ def _requests(session: Session) -> Iterator[Work]:
             who=_("%(company)s, %(person)s", company=row.company_name, person=row.asked_by_name),
             href=url_for("console.requests.show", request_id=row.id),
             act=_("Answer"),
+            since=row.created_at,
+        )
+
+
+def _applications(session: Session) -> Iterator[Work]:
+    for row in application_reads.list_requests(session, state=RequestState.OPEN.value).items[:MOST_ROWS]:
+        yield Work(
+            icon="building-store",
+            title=_("Decide on %(company)s", company=row.company_name),
+            sub=_("The contact has answered.") if row.answer else _("Asks to become a reseller."),
+            who=row.contact_name,
+            href=url_for("console.applications.show", request_id=row.id),
+            act=_("Decide"),
             since=row.created_at,
         )
 

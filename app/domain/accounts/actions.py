@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from app.domain.accounts.applications import (
+    answer_application,
+    apply,
+    ask_applicant,
+    confirm_application,
+    refuse_application,
+)
 from app.domain.accounts.closing import set_company_active
 from app.domain.accounts.companies import (
     create_branch,
@@ -46,10 +53,14 @@ from app.domain.accounts.vendor import set_up_vendor
 
 __all__ = [
     "accept_invitation",
+    "answer_application",
+    "apply",
+    "ask_applicant",
     "begin_session",
     "change_own_name",
     "change_password",
     "change_role",
+    "confirm_application",
     "create_branch",
     "create_company",
     "create_end_customer",
@@ -61,6 +72,7 @@ __all__ = [
     "invite_user",
     "note_refused_sign_in",
     "recover_admin",
+    "refuse_application",
     "request_reset",
     "resend_invitation",
     "reset_password",

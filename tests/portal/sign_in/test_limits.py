@@ -17,7 +17,7 @@ from app.core.outbox import Job
 from app.core.permissions import Role
 from app.core.web.extensions import db, limiter
 from app.domain.accounts.models import SignInSession
-from tests.factories.accounts import PASSWORD, make_company, make_person, read, sign_in
+from tests.factories.accounts import PASSWORD, make_company, make_person, make_vendor, read, sign_in
 
 START = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 
@@ -106,3 +106,15 @@ def test_an_address_is_mailed_five_resets_an_hour(limited: Flask, mara: str, ses
         clock.shift(timedelta(hours=1, seconds=1))
         assert client.post("/forgot", data={"email": mara}).status_code == 303
     assert sign_in(limited.test_client(), mara).status_code == 303
+
+
+def test_a_contact_asks_to_become_a_reseller_four_times_an_hour(limited: Flask, session: Session) -> None:
+    make_vendor(session)
+    form = {
+        "company_name": "Quill", "street": "3 Quay", "city": "Lidham", "country": "DE",
+        "contact_name": "Ilse Worm", "email": "ilse@quill.example",
+    }  # fmt: skip
+    client = limited.test_client()
+    codes = [client.post("/become-a-reseller", data=form).status_code for _n in range(5)]
+    assert codes == [303] * 4 + [429]
+    assert client.post("/become-a-reseller", data={**form, "email": "o@o.example"}).status_code == 303
