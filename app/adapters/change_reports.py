@@ -14,13 +14,14 @@ from app.core.imports.kinds import Change
 HEADER = ("subject", "record", "change", "field", "before", "after")
 
 
-def lines_of(change: Any) -> Iterator[tuple[str, ...]]:
-    """A change as lines of the report; also of what a list of stored changes holds."""
+def lines_of(change: Any, table: str | None = None) -> Iterator[tuple[str, ...]]:
+    """A change, or a row of the stored ones, as lines of the report."""
+    record = (table or change.table_name).replace("_", " ")
     before, after = change.before or {}, change.after or {}
     what = "created" if change.before is None else "removed" if change.after is None else "updated"
     for name in dict.fromkeys((*before, *after)):
         values = (_text(before.get(name)), _text(after.get(name)))
-        yield (change.subject, change.table.replace("_", " "), what, name.lstrip("="), *values)
+        yield (change.subject, record, what, name.lstrip("="), *values)
 
 
 def _text(value: Any) -> str:
@@ -49,4 +50,6 @@ class ChangeReport:
         """Add a batch's changes."""
         if self._writer:
             for change in changes:
-                self._writer.writerows([safe_cell(cell) for cell in line] for line in lines_of(change))
+                self._writer.writerows(
+                    [safe_cell(cell) for cell in line] for line in lines_of(change, change.table)
+                )

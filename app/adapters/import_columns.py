@@ -12,7 +12,6 @@ from app.core.imports import mapping
 from app.core.imports.engine import check_kind
 from app.core.imports.kinds import ImportKind
 from app.core.imports.mapping import normalise
-from app.core.imports.models import ImportRun
 from app.core.uploads import Store
 from app.domain.ordering.import_kinds import KINDS
 
@@ -28,19 +27,21 @@ def propose(
     return {normalise(header): target for header, target in targets.items()}
 
 
-def find_columns(session: Session, uploaded: ImportRun, store: Store) -> dict[str, Any]:
-    """The `columns` of a run's files and the `targets` proposed for them.
+def find_columns(
+    session: Session,
+    kind: ImportKind,
+    files: Sequence[Mapping[str, Any]],
+    *,
+    mapping_name: str | None,
+    store: Store,
+) -> dict[str, Any]:
+    """The `columns` of the files and the `targets` proposed for them.
 
     :raises UnreadableFile: a file cannot be read, or its columns are those of another kind.
     """
-    kind = KINDS[uploaded.kind]
-    sources = [
-        open_source(kind, store.path_of(file["key"]), name=file["name"])[0]
-        for file in uploaded.options["files"]
-    ]
+    sources = [open_source(kind, store.path_of(file["key"]), name=file["name"])[0] for file in files]
     columns = peek(sources)
-    name = uploaded.options.get("mapping")
-    saved = mapping.get_saved(session, kind.name, name) if name else None
+    saved = mapping.get_saved(session, kind.name, mapping_name) if mapping_name else None
     if saved is None and not kind.reads_archives:
         for source in sources:
             check_kind(source.name, kind, source.header(), KINDS.values())

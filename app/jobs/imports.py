@@ -79,7 +79,13 @@ def read_columns(session: Session, job: JobView, context: Context) -> None:
     if found.state != runs.READING:
         return
     try:
-        columns = find_columns(session, found, _uploads())
+        columns = find_columns(
+            session,
+            KINDS[found.kind],
+            found.options["files"],
+            mapping_name=found.options.get("mapping"),
+            store=_uploads(),
+        )
     except UnreadableFile as error:
         _end(session, actor, run_id, context, "failed", error.message)
     else:
@@ -125,7 +131,15 @@ def _do(session: Session, actor: Actor, begun: ImportRun, context: Context) -> N
         key, report = store.new_path(extension=".csv")
         report.touch()
     total = sum(plan.survey.row_count for _source, plan in planned)
-    described = run(session, runs.describe_run, actor, run_id=begun.id, rows_total=total, rejects_key=key)
+    described = run(
+        session,
+        runs.describe_run,
+        actor,
+        run_id=begun.id,
+        rows_total=total,
+        rejects_key=key,
+        passed_over=sum(plan.passed_over for _source, plan in planned),
+    )
     hooks = Hooks(clock=context.now, progress=_progress(context), check=_check(context))
     with all_companies(session, reason="import"):
         take_all(session, actor, described, planned, hooks=hooks, report=report)

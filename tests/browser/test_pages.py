@@ -36,10 +36,12 @@ NO_PAGES = {
     "static",
     "health.healthz",
     "health.readyz",
+    "metrics.show",
     "console.catalogue.picture",
     "console.imports.progress",
+    "console.imports.changes_file",
     "console.imports.rejected",
-    "console.stock.export",
+    "console.imports.template",
     "portal.catalogue.facets",
     "portal.catalogue.picture",
     "portal.catalogue.suggest",
@@ -48,6 +50,7 @@ NO_PAGES = {
 }
 #: Pages that need something done first; the journeys look at them.
 BY_JOURNEY = {
+    "console.imports.list_changes",
     "console.imports.show",
     "console.agreements.find_product",
     "console.orders.cancel",

@@ -16,6 +16,7 @@ from app.core.permissions import Role
 from app.core.tenancy import all_companies
 from app.core.web.extensions import db
 from app.domain.catalogue.models import PriceRow, Product
+from app.domain.ordering.import_kinds import KINDS
 from app.jobs import registry
 from app.jobs.execution import sessions_of
 from app.jobs.worker import Worker
@@ -40,10 +41,10 @@ def staff(app: Flask) -> FlaskClient:
     return client
 
 
-def send(client: FlaskClient, *files: tuple[str, bytes], **values: Any) -> Any:
+def send(client: FlaskClient, *files: tuple[str, bytes], kind: str = "products", **values: Any) -> Any:
     data = {"currency": "USD", "mapping": "", **values}
     data["files"] = [(io.BytesIO(content), name) for name, content in files]
-    return client.post("/console/imports/new", data=data, content_type="multipart/form-data")
+    return client.post(f"/console/imports/new/{kind}", data=data, content_type="multipart/form-data")
 
 
 def work(app: Flask) -> None:
@@ -143,7 +144,6 @@ def test_columns_without_a_name_are_refused_and_nothing_starts(app, staff):
     ("name", "content", "message"),
     [
         ("lamps.exe", LAMPS, "Send CSV, XLSX or ODS files"),
-        ("lamps.xlsx", LAMPS, "is damaged, or is no workbook"),
         ("lamps.csv", b"", "is empty"),
         ("lamps.csv", b"PK\x03\x04rest", "is a XLSX file"),
         ("lamps.csv", b"name,name\nx,y\n", "stands twice"),
@@ -188,7 +188,104 @@ def test_warehouse_staff_cannot_import_products(app):
     client = app.test_client()
     sign_in(client, "wen@larkspur.example")
     assert client.get("/console/imports").status_code == 200
-    assert client.get("/console/imports/new").status_code == 403
+    assert "Products and list prices" not in client.get("/console/imports/new").text
+    assert client.get("/console/imports/new/products").status_code == 403
+    assert client.get("/console/imports/template/products.csv").status_code == 403
     assert send(client, ("desk-lamp.csv", LAMPS)).status_code == 403
     with app.app_context():
         assert db.session().scalar(select(func.count()).select_from(ImportRun)) == 0
+
+
+def start(app: Flask, client: FlaskClient, run_id: int, *, action: str = "start") -> None:
+    answer = client.post(f"/console/imports/{run_id}/start", data={**chosen(app, run_id), "action": action})
+    assert answer.status_code == 303
+    work(app)
+
+
+def test_a_dry_run_shows_what_would_change_before_and_after(app, staff):
+    start(app, staff, run_number(send(staff, ("desk-lamp.csv", LAMPS))))
+    prices = LAMPS.replace(b"19.90,White", b"25.00,White")
+    tried = run_number(send(staff, ("desk-lamp.csv", prices)))
+    start(app, staff, tried, action="dry")
+    page = staff.get(f"/console/imports/{tried}").text
+    assert "19.9 → 25" in " ".join(page.split())
+    assert "Nothing is stored yet." in page
+    file = staff.get(f"/console/imports/{tried}/changes.csv")
+    rows = list(csv.DictReader(io.StringIO(file.text)))
+    assert [(row["change"], row["field"], row["before"], row["after"]) for row in rows] == [
+        ("updated", "unit_price", "19.9", "25")
+    ]
+    assert "25" in staff.get(f"/console/imports/{tried}/changes").text
+
+
+def test_an_import_is_undone_whole(app, staff):
+    run_id = run_number(send(staff, ("desk-lamp.csv", LAMPS)))
+    start(app, staff, run_id)
+    assert products(app) == 3
+    assert "Take back everything" in staff.get(f"/console/imports/{run_id}").text
+    assert staff.post(f"/console/imports/{run_id}/undo").status_code == 303
+    assert "Taking back what was stored" in staff.get(f"/console/imports/{run_id}").text
+    work(app)
+    page = staff.get(f"/console/imports/{run_id}").text
+    assert "This import was undone." in page
+    assert "Take back everything" not in page
+    assert counts(app, run_id)[0] == "undone"
+    assert products(app) == 0
+    assert staff.post(f"/console/imports/{run_id}/undo").status_code == 409
+
+
+def test_an_import_that_is_built_upon_is_not_undone_and_says_why(app, staff):
+    run_id = run_number(send(staff, ("desk-lamp.csv", LAMPS)))
+    start(app, staff, run_id)
+    later = LAMPS.replace(b"19.90,White", b"25.00,White")
+    start(app, staff, run_number(send(staff, ("desk-lamp.csv", later))))
+    staff.post(f"/console/imports/{run_id}/undo")
+    work(app)
+    page = staff.get(f"/console/imports/{run_id}").text
+    assert "This import was not undone." in page
+    assert "was changed after this import" in page
+    assert counts(app, run_id)[0] == "done"
+    assert products(app) == 3
+
+
+def test_a_workbook_is_looked_into_by_a_worker(app, staff):
+    run_id = run_number(send(staff, ("lamps.xlsx", b"PK no workbook")))
+    assert "A worker looks into the files" in staff.get(f"/console/imports/{run_id}").text
+    work(app)
+    page = staff.get(f"/console/imports/{run_id}").text
+    assert "is damaged, or is no workbook" in page
+
+    content = staff.get("/console/imports/template/products.xlsx").data
+    run_id = run_number(send(staff, ("template.xlsx", content)))
+    work(app)
+    assert counts(app, run_id)[0] == "uploaded"
+    start(app, staff, run_id)
+    assert counts(app, run_id) == ("done", 0, 0, 0, 0)
+    assert (
+        "The example lines of the template were passed over." in staff.get(f"/console/imports/{run_id}").text
+    )
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_every_kind_is_offered_with_a_template_whose_lines_are_passed_over(app, kind):
+    with app.app_context():
+        make_person(db.session(), None, Role.VENDOR_ADMIN, email="ada@larkspur.example")
+    client = app.test_client()
+    sign_in(client, "ada@larkspur.example")
+    page = client.get("/console/imports/new").text
+    assert f"/console/imports/new/{kind}" in page
+    if KINDS[kind].reads_archives:
+        assert client.get(f"/console/imports/template/{kind}.csv").status_code == 404
+        return
+    template = client.get(f"/console/imports/template/{kind}.csv").data
+    assert b"EXAMPLE" in template
+    run_id = run_number(send(client, (f"{kind}.csv", template), kind=kind))
+    start(app, client, run_id)
+    assert counts(app, run_id) == ("done", 0, 0, 0, 0)
+
+
+def test_columns_of_another_kind_are_named(app, staff):
+    template = staff.get("/console/imports/template/prices.csv").data
+    answer = send(staff, ("prices.csv", template))
+    assert answer.status_code == 422
+    assert "its columns are those of Prices" in answer.text

@@ -1,4 +1,4 @@
-"""The columns found in the files of an import, and what each is taken for."""
+"""What the columns of an import's files are taken for, as it was chosen on the page."""
 
 from __future__ import annotations
 
@@ -11,38 +11,8 @@ from app.core.errors import InvalidInput
 from app.core.imports import mapping
 from app.core.imports.kinds import FilePlan, ImportKind
 from app.core.imports.mapping import EXTRA, IGNORE, normalise
-from app.core.imports.tables import Survey, TableSource, survey
+from app.core.imports.tables import Survey
 from app.core.texts import _
-
-#: Rows looked at before the columns are shown.
-PEEKED_ROWS = 200
-
-
-def peek(kind: ImportKind, sources: Sequence[TableSource]) -> list[dict[str, Any]]:
-    """The columns of all files by header, with samples and the files they are in.
-
-    :raises UnreadableFile: a file cannot be read.
-    """
-    found: dict[str, dict[str, Any]] = {}
-    for source in sources:
-        facts = survey(source, most_rows=PEEKED_ROWS)
-        for column in facts.columns:
-            known = found.setdefault(
-                normalise(column.header),
-                {"header": column.header, "looks": column.looks, "samples": [], "files": []},
-            )
-            known["files"].append(source.name)
-            known["samples"] = [*known["samples"], *column.samples][:3]
-    return list(found.values())
-
-
-def propose(
-    kind: ImportKind, columns: Sequence[Mapping[str, Any]], saved: Mapping[str, str] | None
-) -> dict[str, str]:
-    """Target by normalised header."""
-    headers = [str(column["header"]) for column in columns]
-    targets = mapping.propose(kind.fields, headers, saved=saved, ignored=kind.ignored)
-    return {normalise(header): target for header, target in targets.items()}
 
 
 def read_targets(

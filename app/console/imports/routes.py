@@ -1,4 +1,4 @@
-"""Sending files, settling columns, dry run, run, cancel, history, rejected rows."""
+"""Settling columns, dry run, run, cancel, undo, history, rejected rows."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from flask import Blueprint, Response, current_app, flash, redirect, render_template, request, url_for
-from werkzeug.datastructures import FileStorage
 from werkzeug.wrappers import Response as Redirect
 
+from app.adapters.import_columns import propose
 from app.adapters.reject_reports import first_rejects
-from app.adapters.spreadsheets import open_table
 from app.adapters.storage import LocalStore
 from app.console.imports import columns
-from app.console.imports.forms import UploadForm
+from app.console.imports.previews import first_changes, list_counts
 from app.core import clock
 from app.core.errors import DomainError, InvalidInput, NotFound
 from app.core.imports import mapping, runs
@@ -21,36 +20,42 @@ from app.core.imports.kinds import ImportKind
 from app.core.imports.mapping import EXTRA, IGNORE
 from app.core.imports.models import ImportRun
 from app.core.imports.tables import UnreadableFile
+from app.core.imports.undo import UNDOABLE, ask_to_undo, may_be_undone
 from app.core.permissions import Permission
-from app.core.texts import N_, _
-from app.core.uploads import safe_filename
+from app.core.texts import _
 from app.core.web.door import allow, current_actor, do
 from app.core.web.downloads import send_upload
 from app.core.web.extensions import db
 from app.core.web.fields import find_control_character
-from app.domain.accounts.queries import get_vendor
-from app.domain.catalogue.imports import ProductsKind
+from app.domain.ordering.import_kinds import KINDS
 
 blueprint = Blueprint("imports", __name__, url_prefix="/imports")
 
-KINDS: dict[str, ImportKind] = {"products": ProductsKind()}
-KIND_NAMES = {"products": N_("Products and list prices")}
 SHOWN_REJECTS = 20
-ENDED = ("done", "failed", "cancelled")
+ENDED = (*UNDOABLE, "undone")
 
 
-def _store() -> LocalStore:
+def store() -> LocalStore:
+    """Where uploads are kept."""
     return LocalStore(Path(current_app.config["DATA_DIR"]) / "uploads")
+
+
+def kind_of(import_run: ImportRun) -> ImportKind:
+    """:raises NotFound: a kind of another version."""
+    kind = KINDS.get(import_run.kind)
+    if kind is None:
+        raise NotFound()
+    return kind
+
+
+def require(kind: ImportKind) -> None:
+    """:raises PermissionDenied: before anything is kept or copied."""
+    for permission in kind.permissions:
+        current_actor().require(permission)
 
 
 def _run(run_id: int) -> ImportRun:
     return runs.get_run(db.session(), run_id)
-
-
-def _require(kind: ImportKind) -> None:
-    """:raises PermissionDenied: before anything is kept or copied."""
-    for permission in kind.permissions:
-        current_actor().require(permission)
 
 
 @blueprint.get("")
@@ -58,70 +63,8 @@ def _require(kind: ImportKind) -> None:
 def index() -> str:
     """Runs, the newest first."""
     page = runs.list_runs(db.session(), cursor=request.args.get("cursor"))
-    actor = current_actor()
-    may_send = all(map(actor.may, KINDS["products"].permissions))
-    return render_template("console/imports/index.html", page=page, kinds=KIND_NAMES, may_send=may_send)
-
-
-@blueprint.route("/new", methods=["GET", "POST"])
-@allow(Permission.IMPORT_RUN)
-def new() -> Any:
-    """Choose files; they are kept and their columns found."""
-    kind = KINDS["products"]
-    _require(kind)
-    form = UploadForm()
-    saved = mapping.saved_names(db.session(), kind.name)
-    form.mapping.choices = [("", _("Found by their names")), *((name, name) for name in saved)]
-    if request.method == "GET":
-        form.currency.data = get_vendor(db.session()).currency
-    status = 422 if form.is_submitted() else 200
-    if form.validate_on_submit():
-        try:
-            run_id = _upload(kind, form)
-        except UnreadableFile as error:
-            form.files.errors = [error.message]
-        else:
-            return redirect(url_for("console.imports.show", run_id=run_id), 303)
-    return render_template("console/imports/new.html", form=form, kind=KIND_NAMES[kind.name]), status
-
-
-def _upload(kind: ImportKind, form: UploadForm) -> int:
-    store = _store()
-    kept: list[dict[str, Any]] = []
-    try:
-        kept.extend(_keep(store, file) for file in form.files.data)
-        sources = [open_table(store.path_of(one["key"]), name=one["name"]) for one in kept]
-        found = columns.peek(kind, sources)
-    except UnreadableFile:
-        for one in kept:
-            store.delete(one["key"])
-        raise
-    name = form.mapping.data
-    saved = mapping.get_saved(db.session(), kind.name, name) if name else None
-    targets = columns.propose(kind, found, saved)
-    options = {"currency": form.currency.data, "files": kept, "columns": found, "targets": targets}
-    opened = do(
-        runs.open_run,
-        kind=kind.name,
-        filename=_title(kept),
-        options=options,
-        is_dry_run=False,
-        state="uploaded",
-        now=clock.now(),
-    )
-    return opened.id
-
-
-def _keep(store: LocalStore, file: FileStorage) -> dict[str, Any]:
-    name = safe_filename(file.filename or "")
-    key = store.save(file.stream, extension=Path(name).suffix.lower())
-    return {"name": name, "key": key, "bytes": store.path_of(key).stat().st_size}
-
-
-def _title(kept: list[dict[str, Any]]) -> str:
-    if len(kept) == 1:
-        return str(kept[0]["name"])
-    return _("%(first)s and %(others)s more", first=kept[0]["name"], others=len(kept) - 1)
+    titles = {name: kind.title for name, kind in KINDS.items()}
+    return render_template("console/imports/index.html", page=page, titles=titles)
 
 
 @blueprint.get("/<int:run_id>")
@@ -132,29 +75,40 @@ def show(run_id: int) -> str:
 
 
 def _page(import_run: ImportRun, *, error: DomainError | None = None, targets: Any = None) -> str:
+    kind = kind_of(import_run)
     if import_run.state == "uploaded":
-        kind = KINDS[import_run.kind]
-        choices = [(field.code, _(field.label)) for field in kind.fields]
-        choices += [(EXTRA, _("Attribute under its own name")), (IGNORE, _("Leave out"))]
-        found = import_run.options["columns"]
-        chosen = targets or columns.propose(kind, found, import_run.options.get("targets"))
-        return render_template(
-            "console/imports/columns.html",
-            run=import_run,
-            columns=found,
-            chosen=[chosen[mapping.normalise(column["header"])] for column in found],
-            choices=choices,
-            required=[_(field.label) for field in kind.fields if field.is_required],
-            error=error,
-            mapping_name=request.form.get("mapping_name", ""),
-        )
+        return _columns_page(import_run, kind, error, targets)
+    session = db.session()
     return render_template(
         "console/imports/show.html",
         run=import_run,
         has_ended=import_run.state in ENDED,
         rejects=_rejects(import_run),
-        kind=KIND_NAMES[import_run.kind],
+        kind=kind,
         has_files=bool(import_run.options.get("files")),
+        may_undo=may_be_undone(session, import_run),
+        changes=first_changes(session, import_run, kind),
+        counts=list_counts(session, import_run),
+    )
+
+
+def _columns_page(import_run: ImportRun, kind: ImportKind, error: DomainError | None, targets: Any) -> str:
+    choices = [(field.code, _(field.label)) for field in kind.fields]
+    if kind.accepts_extras:
+        choices.append((EXTRA, _("Attribute under its own name")))
+    choices.append((IGNORE, _("Leave out")))
+    found = import_run.options["columns"]
+    chosen = targets or propose(kind, found, import_run.options.get("targets"))
+    return render_template(
+        "console/imports/columns.html",
+        run=import_run,
+        kind=kind,
+        columns=found,
+        chosen=[chosen[mapping.normalise(column["header"])] for column in found],
+        choices=choices,
+        required=[_(field.label) for field in kind.fields if field.is_required],
+        error=error,
+        mapping_name=request.form.get("mapping_name", ""),
     )
 
 
@@ -162,9 +116,13 @@ def _rejects(import_run: ImportRun) -> list[dict[str, str]]:
     if import_run.state not in ENDED or not import_run.rejects_key or not import_run.rejected:
         return []
     try:
-        return first_rejects(_store().path_of(import_run.rejects_key), most=SHOWN_REJECTS)
+        rows = first_rejects(store().path_of(import_run.rejects_key), most=SHOWN_REJECTS)
     except NotFound:
         return []
+    for row in rows:
+        own = (value for name, value in row.items() if name not in mapping.REPORT_COLUMNS and value)
+        row["subject"] = row.get("name") or row.get("sku") or next(own, "")
+    return rows
 
 
 @blueprint.post("/<int:run_id>/start")
@@ -172,8 +130,8 @@ def _rejects(import_run: ImportRun) -> list[dict[str, str]]:
 def start(run_id: int) -> Any:
     """Settle the columns and let a worker judge the rows (`action` dry) or store them."""
     import_run = _run(run_id)
-    kind = KINDS[import_run.kind]
-    _require(kind)
+    kind = kind_of(import_run)
+    require(kind)
     targets: dict[str, str] | None = None
     try:
         found = import_run.options.get("columns") or []
@@ -206,8 +164,8 @@ def _mapping_name() -> str | None:
 def start_tried(run_id: int) -> Redirect:
     """Store the rows of a dry run, with its columns."""
     tried = _run(run_id)
-    kind, targets = KINDS[tried.kind], dict(tried.options.get("targets") or {})
-    _require(kind)
+    kind, targets = kind_of(tried), dict(tried.options.get("targets") or {})
+    require(kind)
     if not tried.options.get("files"):
         raise NotFound()
     copied = do(runs.copy_run, run_id=run_id, now=clock.now()).id
@@ -220,7 +178,7 @@ def start_tried(run_id: int) -> Redirect:
 def change_columns(run_id: int) -> Redirect:
     """The same files once more, with columns to be settled anew."""
     import_run = _run(run_id)
-    _require(KINDS[import_run.kind])
+    require(kind_of(import_run))
     if not import_run.options.get("files"):
         raise NotFound()
     copied = do(runs.copy_run, run_id=run_id, now=clock.now()).id
@@ -242,9 +200,18 @@ def progress(run_id: int) -> Any:
     """The progress alone, asked for every second; once the run has ended the whole page is asked for."""
     import_run = _run(run_id)
     response = Response(render_template("console/imports/progress.html", run=import_run))
-    if import_run.state in ENDED:
+    if import_run.state in (*ENDED, "uploaded"):
         response.headers["HX-Refresh"] = "true"
     return response
+
+
+@blueprint.post("/<int:run_id>/undo")
+@allow(Permission.IMPORT_RUN)
+def undo(run_id: int) -> Redirect:
+    """Let a worker take back all that the import stored, or nothing."""
+    kind = kind_of(_run(run_id))
+    do(ask_to_undo, run_id=run_id, kind=kind, now=clock.now())
+    return redirect(url_for("console.imports.show", run_id=run_id), 303)
 
 
 @blueprint.get("/<int:run_id>/rejected.csv")
@@ -254,5 +221,5 @@ def rejected(run_id: int) -> Response:
     import_run = _run(run_id)
     if not import_run.rejects_key:
         raise NotFound(_("No row of this import was rejected, or its report is kept elsewhere."))
-    path = _store().path_of(import_run.rejects_key)
+    path = store().path_of(import_run.rejects_key)
     return send_upload(path, filename=f"rejected-{run_id}.csv", content_type="text/csv; charset=utf-8")

@@ -45,7 +45,7 @@ def list_changes(session: Session, run_id: int, *, cursor: str | None = None) ->
         select(
             ImportChange.seq,
             ImportChange.subject,
-            ImportChange.table,
+            ImportChange.table_name,
             ImportChange.before,
             ImportChange.after,
         ).where(ImportChange.run_id == run_id),
@@ -59,10 +59,10 @@ def count_changes(session: Session, run_id: int) -> dict[str, tuple[int, int, in
     """How many rows of each table were made, changed and removed, as far as they are kept."""
     is_new, is_gone = ImportChange.before.is_(None), ImportChange.after.is_(None)
     rows = session.execute(
-        select(ImportChange.table, is_new, is_gone, func.count())
+        select(ImportChange.table_name, is_new, is_gone, func.count())
         .where(ImportChange.run_id == run_id)
-        .group_by(ImportChange.table, is_new, is_gone)
-        .order_by(ImportChange.table)
+        .group_by(ImportChange.table_name, is_new, is_gone)
+        .order_by(ImportChange.table_name)
     )
     found: dict[str, list[int]] = {}
     for table, was_made, was_removed, number in rows:

@@ -84,7 +84,7 @@ class ImportChange(Base):
     #: Place in the order in which the run made its changes, from 0.
     seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     subject: Mapped[str] = mapped_column(String(300))
-    table: Mapped[str] = mapped_column("table_name", String(40))
+    table_name: Mapped[str] = mapped_column(String(40))
     row_id: Mapped[int | None]
     before: Mapped[dict[str, Any] | None] = mapped_column(JSON_OR_NULL)
     after: Mapped[dict[str, Any] | None] = mapped_column(JSON_OR_NULL)

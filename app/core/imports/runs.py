@@ -232,11 +232,12 @@ def requeue_run(session: Session, actor: Actor, *, run_id: int, run_at: datetime
 
 @requires(Permission.IMPORT_RUN)
 def describe_run(
-    session: Session, actor: Actor, *, run_id: int, rows_total: int, rejects_key: str
+    session: Session, actor: Actor, *, run_id: int, rows_total: int, rejects_key: str, passed_over: int = 0
 ) -> ImportRun:
-    """Note how many rows there are, and where the rejected ones are kept."""
+    """Note how many rows there are, how many lines of the template, and where rejected rows are kept."""
     run = get_run(session, run_id)
     run.rows_total, run.rejects_key = rows_total, rejects_key
+    run.options = {**run.options, "passed_over": passed_over}
     return run
 
 

@@ -14,10 +14,10 @@ from app.core.clock import business_date
 from app.core.imports.verdicts import Verdict, rejected
 from app.core.permissions import Actor
 from app.core.texts import _
+from app.domain.accounts.import_lookups import unknown_company
 from app.domain.accounts.models import Branch, Company
 from app.domain.accounts.queries import find_vendor
 from app.domain.catalogue.agreements import create_agreement
-from app.domain.catalogue.import_lookups import unknown_company
 from app.domain.catalogue.models import PriceAgreement
 
 NUMBER_LENGTH = 40

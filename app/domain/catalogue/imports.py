@@ -19,6 +19,7 @@ from app.core.permissions import Actor, Permission
 from app.core.texts import N_, _
 from app.domain.catalogue import import_store
 from app.domain.catalogue.import_changes import changes_in, complete, record, take_products_back
+from app.domain.catalogue.import_product_fields import FIELDS
 from app.domain.catalogue.import_store import (
     Known,
     NewPrice,
@@ -29,26 +30,6 @@ from app.domain.catalogue.import_store import (
 )
 from app.domain.catalogue.product_rows import ProductReader, ProductRow
 
-FIELDS = (
-    Field("name", N_("Name"), is_required=True, aliases=("product_name", "product", "title")),
-    Field("sku", N_("SKU"), aliases=("stock_code", "stockcode", "article_number", "item_number", "item_no")),
-    Field("price", N_("List price"), aliases=("list_price", "unit_price", "price_usd", "price_eur", "msrp")),
-    Field("category", N_("Category"), aliases=("category_path", "product_category")),
-    Field("brand", N_("Brand"), aliases=("manufacturer", "vendor", "make")),
-    Field(
-        "mpn", N_("Manufacturer part number"), aliases=("part_number", "manufacturer_part_number", "part_no")
-    ),
-    Field("gtin", N_("GTIN"), aliases=("ean", "upc", "barcode", "gtin_13", "ean_13")),
-    Field("description", N_("Description"), aliases=("long_description",)),
-    Field("kind", N_("Kind"), aliases=("product_kind",)),
-    Field("life_cycle", N_("Life cycle"), aliases=("lifecycle", "life_cycle_state")),
-    Field("unit", N_("Unit of measure"), aliases=("unit_of_measure", "uom")),
-    Field("min_quantity", N_("Minimum quantity"), aliases=("min", "moq", "minimum", "minimum_quantity")),
-    Field("multiple", N_("Multiple"), aliases=("quantity_multiple", "order_multiple")),
-    Field("max_quantity", N_("Maximum quantity"), aliases=("max", "maximum", "maximum_quantity")),
-    Field("warranty_months", N_("Warranty in months"), aliases=("warranty",)),
-    Field("is_backorderable", N_("Backorder allowed"), aliases=("backorder", "backorderable")),
-)
 #: Derived from the price; kept as a value it would be wrong after the next change of price.
 DERIVED = frozenset({"price_per_gb"})
 #: Columns that tell the files of other kinds of data.

@@ -13,6 +13,7 @@ from typing import Any
 from app.core.errors import InvalidInput
 from app.core.imports.kinds import FilePlan, Item
 from app.core.imports.mapping import EXTRA, REPORT_COLUMNS
+from app.core.imports.numbers import decimal_text
 from app.core.imports.tables import SourceRow, has_hidden_characters
 from app.core.imports.verdicts import rejected
 from app.core.texts import _
@@ -28,7 +29,6 @@ HIGHEST_PRICE = Decimal(99_999_999)
 
 PRICE_PLACES = 4
 
-_PRICE = re.compile(r"[0-9]{1,15}(\.[0-9]+)?")
 _LINE_ENDS = re.compile(r"[\n\r\t]")
 _WHOLE = re.compile(r"[0-9]{1,6}")
 #: Columns that belong to who a product without a SKU is, beside its attributes.
@@ -105,6 +105,7 @@ class ProductReader:
         chosen = str(plan.options.get("category") or "")
         self._category = category_from_text(chosen) if chosen else category_from_file(plan.survey.name)
         self._categories: dict[str, CategoryRef] = {}
+        self._comma = plan.has_decimal_comma("price")
         self._plain = [
             (code, place)
             for code, place in self._places.items()
@@ -134,7 +135,7 @@ class ProductReader:
         if sku:
             _check_sku(sku)
         price_place = self._places.get("price")
-        price = read_price(cells[price_place]) if price_place is not None else None
+        price = read_price(cells[price_place], comma=self._comma) if price_place is not None else None
         fields = {code: _FIELD_READERS[code](code, cells[p]) for code, p in self._plain if cells[p]}
         identity = None
         if not sku:
@@ -207,16 +208,17 @@ def _check_sku(sku: str) -> None:
         raise _Refused("bad_sku", _("The SKU has no letters or digits that can be read."))
 
 
-def read_price(text: str) -> Decimal | None:
-    """A price as 1234.50, at most four decimals; None for an empty cell."""
+def read_price(text: str, *, comma: bool = False) -> Decimal | None:
+    """A price as 1234.50, at most four decimals; None for an empty cell. `comma`: as 1.234,50."""
     if not text:
         return None
-    if not _PRICE.fullmatch(text):
+    number = decimal_text(text, comma=comma)
+    if number is None:
         raise _Refused(
             "bad_price", _("The price must be written as 1234.50: digits and at most one point, no currency.")
         )
-    price = Decimal(text).normalize()
-    if price > HIGHEST_PRICE or len(text.partition(".")[2].rstrip("0")) > PRICE_PLACES:
+    price = Decimal(number).normalize()
+    if price > HIGHEST_PRICE or len(number.partition(".")[2].rstrip("0")) > PRICE_PLACES:
         raise _Refused(
             "bad_price",
             _("A price has at most four decimals and is at most %(most)s.", most=f"{HIGHEST_PRICE:f}"),
