@@ -180,7 +180,8 @@ def check_clock(session: Session, *, now: datetime) -> Finding:
         if away > CLOCK_TOLERANCE:
             text = _("This machine's clock and the database's are %(seconds)s s apart.", seconds=away.seconds)
             return problem("clock", text, remedy)
-    latest = [session.scalar(select(func.max(column))) for column in (AuditEntry.at, WorkerBeat.seen_at)]
+    newest = [select(func.max(column)).scalar_subquery() for column in (AuditEntry.at, WorkerBeat.seen_at)]
+    latest = session.execute(select(*newest)).one()
     moments = [moment.replace(tzinfo=moment.tzinfo or UTC) for moment in latest if moment is not None]
     ahead = max(moments, default=now) - now
     if ahead > CLOCK_TOLERANCE:
@@ -202,13 +203,13 @@ def _mail_server(setup: MailSetup | None, *, asks_server: bool) -> Finding:
         return problem(
             "mail",
             _("No mail server is set: mails are kept in the mail log and reach nobody."),
-            _("Enter it under Settings, or set MAIL_URL and MAIL_SENDER."),
+            _("Enter it under Settings, Mail server, or set MAIL_URL and MAIL_SENDER."),
         )
     fault = setup.fault
     if fault is None and asks_server and setup.server is not None:
         fault = mail_server_fault(setup.server)
     if fault is not None:
-        remedy = _("Correct it under Settings, or in MAIL_URL; mails wait and are sent then.")
+        remedy = _("Correct it under Settings, Mail server, or in MAIL_URL; mails wait and are sent then.")
         return problem("mail", _("The mail server cannot be used: %(why)s", why=fault), remedy)
     host = setup.server.host if setup.server else ""
     return ok(

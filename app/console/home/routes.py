@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, render_template
 
 from app.console.days import today
+from app.console.home.starting import list_starting
 from app.console.home.work import list_queues, list_work
 from app.core import clock
 from app.core.permissions import Permission, Role
@@ -51,6 +52,8 @@ def index() -> str:
         now=now,
         today=day,
         work=work,
+        mail_notice=None if current_app.config["DEMO"] else mail_notice(session, actor),
+        starting=list_starting(session, actor, now=now),
         late=sum(1 for one in work if one.late_days),
         queues=list_queues(session, actor, today=day),
         shortages=desk.list_shortages(session, limit=MOST_SHORTAGES) if may_read else [],

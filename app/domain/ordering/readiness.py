@@ -90,7 +90,7 @@ def list_steps(facts: Facts) -> list[Finding]:
             "logo",
             _("Your logo is there."),
             _("There is no logo; your name stands alone."),
-            _("Upload it under Settings, Branding."),
+            _("Upload it under Settings, Logo and colour."),
         ),
         _step(
             facts.alert_email,
@@ -98,7 +98,7 @@ def list_steps(facts: Facts) -> list[Finding]:
             "alert_email",
             _("A mailbox hears of new orders."),
             _("Nobody is mailed when an order comes in."),
-            _("Enter a mailbox for alerts under Settings."),
+            _("Enter a mailbox for alerts under Settings, Company."),
         ),
         _admins(facts.admins),
         *_trade(facts),
