@@ -51,7 +51,7 @@ FIELDS = (
         is_required=True,
         aliases=("mail", "e_mail", "email_address", "e_mail_address"),
         example="EXAMPLE@company.example",
-        help=N_("The person's address, and what the person signs in with. Needed."),
+        help=N_("The person's address, and what the person signs in with."),
     ),
     Field(
         "name",
@@ -66,7 +66,7 @@ FIELDS = (
         is_required=True,
         aliases=("company_number", "customer", "customer_number", "account_number", "reseller"),
         example="EXAMPLE-1",
-        help=N_("Where the person works. Needed; your own staff are invited one by one."),
+        help=N_("Where the person works; your own staff are invited one by one."),
     ),
     Field(
         "role",

@@ -43,7 +43,7 @@ FIELDS = (
         is_required=True,
         aliases=("company_number", "customer_number", "account_number", "company_id", "customer_id"),
         example="EXAMPLE-1",
-        help=N_("How you name the company. Needed; a number that is there already is changed."),
+        help=N_("How you name the company; one that is there already is changed."),
     ),
     Field(
         "name",

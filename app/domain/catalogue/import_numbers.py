@@ -43,7 +43,7 @@ FIELDS = (
         is_required=True,
         aliases=("product", "article_number", "item_number", "stock_code"),
         example="EXAMPLE-SKU",
-        help=N_("The product's SKU. Needed; the product must be there."),
+        help=N_("The product's SKU; the product must be there."),
     ),
     Field(
         "number",
@@ -51,7 +51,7 @@ FIELDS = (
         is_required=True,
         aliases=("code", "reference", "cross_reference", "part_number", "customer_part_number", "alias"),
         example="EXAMPLE-77",
-        help=N_("The other number that finds the product. Needed."),
+        help=N_("The other number that finds the product."),
     ),
     Field(
         "kind",

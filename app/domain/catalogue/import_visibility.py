@@ -41,7 +41,7 @@ FIELDS = (
         is_required=True,
         aliases=("company_number", "customer", "customer_number", "reseller"),
         example="EXAMPLE-1",
-        help=N_("Whose view of the catalogue it is. Needed; the company must be there."),
+        help=N_("Whose view of the catalogue it is; the company must be there."),
     ),
     Field(
         "mode",

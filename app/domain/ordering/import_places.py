@@ -25,7 +25,7 @@ WAREHOUSE_FIELD = Field(
     is_required=True,
     aliases=("warehouse_code", "location", "site", "stock_location"),
     example="EXAMPLE-MAIN",
-    help=N_("The warehouse's code, such as MAIN. Needed; the warehouse must be open."),
+    help=N_("The warehouse's code, such as MAIN; the warehouse must be open."),
 )
 SKU_FIELD = Field(
     "sku",
@@ -33,7 +33,7 @@ SKU_FIELD = Field(
     is_required=True,
     aliases=("product", "article_number", "item_number", "stock_code", "item"),
     example="EXAMPLE-SKU",
-    help=N_("The product's SKU. Needed; the product must be there."),
+    help=N_("The product's SKU; the product must be there."),
 )
 
 

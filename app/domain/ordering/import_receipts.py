@@ -46,7 +46,7 @@ FIELDS = (
         is_required=True,
         aliases=("qty", "units", "expected", "quantity_expected", "ordered"),
         example="50",
-        help=N_("Units that are to arrive in all. Needed."),
+        help=N_("Units that are to arrive in all."),
     ),
     Field(
         "due_on",
@@ -54,7 +54,7 @@ FIELDS = (
         is_required=True,
         aliases=("due", "due_date", "expected_on", "expected_date", "eta", "arrival", "date"),
         example="2099-12-31",
-        help=N_("The day as 2099-12-31, today or later. Needed."),
+        help=N_("The day as 2099-12-31, today or later."),
     ),
     Field(
         "reference",

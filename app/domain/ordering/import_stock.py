@@ -44,7 +44,7 @@ FIELDS = (
         is_required=True,
         aliases=("counted", "count", "qty", "on_hand", "stock", "units", "quantity_on_hand"),
         example="12",
-        help=N_("All units that lie there, also those that orders hold; 0 for none. Needed."),
+        help=N_("All units that lie there, also those that orders hold; 0 for none."),
     ),
     Field(
         "reference",
