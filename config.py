@@ -56,10 +56,11 @@ def refusals(environment: Mapping[str, str]) -> list[str]:
         )
     elif len(secret) < LEAST_SECRET:
         found.append(f"The secret is shorter than {LEAST_SECRET} characters and can be guessed.")
-    try:
-        _hops(environment)
-    except SettingsError as error:
-        found.append(error.message)
+    for read in (_hops, _slow_query_ms):
+        try:
+            read(environment)
+        except SettingsError as error:
+            found.append(error.message)
     return found
 
 
@@ -90,6 +91,14 @@ def _hops(environment: Mapping[str, str]) -> int:
         raise SettingsError(
             f"PROXY_HOPS is the number of proxies in front of the server, 0 to {MOST_HOPS}, not {text!r}."
         )
+    return int(text)
+
+
+def _slow_query_ms(environment: Mapping[str, str]) -> int:
+    """SLOW_QUERY_MS as a number. :raises SettingsError: it is none."""
+    text = environment.get("SLOW_QUERY_MS") or "500"
+    if not (text.isascii() and text.isdigit() and len(text) <= 7):
+        raise SettingsError(f"SLOW_QUERY_MS is a number of milliseconds, 0 for never, not {text!r}.")
     return int(text)
 
 
@@ -141,7 +150,10 @@ def load() -> dict[str, Any]:
         "DATA_DIR": str(data_dir),
         "SECRET_KEY": _secret_key(data_dir),
         "SQLALCHEMY_DATABASE_URI": _with_psycopg(database_url),
-        "SQLALCHEMY_ENGINE_OPTIONS": {"pool_pre_ping": True},
+        # Errors name statements, never the values that people entered.
+        "SQLALCHEMY_ENGINE_OPTIONS": {"pool_pre_ping": True, "hide_parameters": True},
+        "SLOW_QUERY_MS": _slow_query_ms(os.environ),
+        "METRICS_TOKEN": os.environ.get("METRICS_TOKEN") or None,
         "JOBS": os.environ.get("JOBS") or "embedded",
         "CELERY_BROKER_URL": os.environ.get("CELERY_BROKER_URL") or "redis://127.0.0.1:6379/0",
         "CELERY_QUEUE": os.environ.get("CELERY_QUEUE") or "sellthru",

@@ -24,6 +24,10 @@ if is_served and is_production(os.environ):
     insist(refusals(os.environ))
 
 from app import create_app  # noqa: E402 - nothing is made before the settings are looked at
+from app.core import logs  # noqa: E402
+
+if is_served:
+    logs.install()
 
 try:
     app = create_app()

@@ -9,8 +9,19 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 import config as settings
 from app import models  # noqa: F401 - every table is known before the first query
+from app.core import statements
 from app.core.database import configure_engine
-from app.core.web import assets, door, downloads, error_pages, formats, fragments, language, requests, security
+from app.core.web import (
+    assets,
+    door,
+    downloads,
+    error_pages,
+    formats,
+    fragments,
+    language,
+    requests,
+    security,
+)
 from app.core.web.extensions import babel, csrf, db, limiter, login_manager, migrate
 
 
@@ -29,6 +40,7 @@ def create_app(overrides: dict[str, Any] | None = None) -> Flask:
     with app.app_context():
         for engine in db.engines.values():
             configure_engine(engine)
+            statements.watch(engine, slow_ms=app.config["SLOW_QUERY_MS"])
     migrate.init_app(app, db, render_as_batch=True, compare_type=True)
     csrf.init_app(app)
     limiter.init_app(app)

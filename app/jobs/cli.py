@@ -17,7 +17,7 @@ from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
 from sqlalchemy.exc import DBAPIError
 
-from app.core import clock, outbox, outbox_desk
+from app.core import clock, logs, outbox, outbox_desk
 from app.core.database import run
 from app.core.permissions import Actor
 from app.core.web.extensions import db
@@ -48,7 +48,7 @@ def _stop_on_signals() -> threading.Event:
 
 
 def _log_to_standard_error() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logs.install()
     logging.getLogger("sellthru.jobs").setLevel(logging.INFO)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -13,7 +14,7 @@ from typing import Any
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from app.core import clock, outbox
+from app.core import clock, logs, outbox, statements
 from app.core.database import run
 from app.core.outbox import JobView, LeaseLost
 from app.core.permissions import Actor, Permission, requires
@@ -142,6 +143,22 @@ def execute(
 
     Faults of the job are stored with it and never raised. `lease` replaces the handler's own.
     """
+    asked, began = statements.begin(), time.perf_counter()
+    with logs.fields(job_id=job.id, job_kind=job.kind):
+        outcome = _execute(sessions, job, stopping, lease)
+        logs.event(
+            log,
+            logging.INFO,
+            "job",
+            outcome=outcome,
+            attempt=job.attempts,
+            duration_ms=round((time.perf_counter() - began) * 1000, 1),
+            statements=asked.count,
+        )
+    return outcome
+
+
+def _execute(sessions: Sessions, job: JobView, stopping: threading.Event, lease: timedelta | None) -> str:
     handler = registry.handler_of(job.kind)
     try:
         if handler is None:
