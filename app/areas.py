@@ -11,7 +11,7 @@ def register(app: Flask) -> None:
     """Register the frame, the public pages, the portal, the console and the commands."""
     # Imported here and not at the top, so that models are complete before views import forms.
     from app import console, portal
-    from app.api import health
+    from app.api import health, metrics
     from app.jobs import (
         backups_cli,
         demo,
@@ -35,6 +35,7 @@ def register(app: Flask) -> None:
     portal.register(app)
     console.register(app)
     app.register_blueprint(health.blueprint)
+    app.register_blueprint(metrics.blueprint)
     jobs_cli.register(app)
     imports_cli.register(app)
     replay_cli.register(app)

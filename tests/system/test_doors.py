@@ -46,6 +46,7 @@ class TestDeclaredDoors:
         assert public == {
             "health.healthz",
             "health.readyz",
+            "metrics.show",
             "apply.answer",
             "apply.confirm",
             "apply.done",
