@@ -8,11 +8,12 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.adapters.import_files import open_source, peek
+from app.adapters.storage import LocalStore
 from app.core.imports import mapping
 from app.core.imports.engine import check_kind
 from app.core.imports.kinds import ImportKind
 from app.core.imports.mapping import normalise
-from app.core.uploads import Store
+from app.core.uploads import upload_limits
 from app.domain.ordering.import_kinds import KINDS
 
 
@@ -33,13 +34,17 @@ def find_columns(
     files: Sequence[Mapping[str, Any]],
     *,
     mapping_name: str | None,
-    store: Store,
+    store: LocalStore,
 ) -> dict[str, Any]:
     """The `columns` of the files and the `targets` proposed for them.
 
     :raises UnreadableFile: a file cannot be read, or its columns are those of another kind.
     """
-    sources = [open_source(kind, store.path_of(file["key"]), name=file["name"])[0] for file in files]
+    most = upload_limits().archive_entries
+    sources = [
+        open_source(kind, store.path_of(file["key"]), name=file["name"], store=store, most_entries=most)[0]
+        for file in files
+    ]
     columns = peek(sources)
     saved = mapping.get_saved(session, kind.name, mapping_name) if mapping_name else None
     if saved is None and not kind.reads_archives:

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from app.adapters.image_archives import MOST_ENTRIES, ImageArchive
 from app.adapters.spreadsheets import csv_chunks, open_table, write_xlsx
+from app.adapters.storage import LocalStore
 from app.core.imports.kinds import ImportKind
 from app.core.imports.mapping import normalise
 from app.core.imports.tables import TableSource, survey
@@ -18,12 +20,18 @@ ARCHIVE_EXTENSIONS = frozenset({".zip"})
 PEEKED_ROWS = 200
 
 
-def open_source(kind: ImportKind, path: Path, *, name: str) -> tuple[TableSource, Any]:
-    """A kind's file as a table, and what it holds beside its rows.
+def open_source(
+    kind: ImportKind, path: Path, *, name: str, store: LocalStore, most_entries: int = MOST_ENTRIES
+) -> tuple[TableSource, Any]:
+    """A kind's file as a table, and what it holds beside its rows; pictures of it go to the `store`.
 
     :raises UnreadableFile: it is not there, of another sort, or malformed.
     """
-    return open_table(path, name=name), None
+    if not kind.reads_archives:
+        return open_table(path, name=name), None
+    archive = ImageArchive(path, name, store)
+    archive.check(most_entries)
+    return archive, archive
 
 
 def peek(sources: Sequence[TableSource]) -> list[dict[str, Any]]:

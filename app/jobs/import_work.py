@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from app.adapters.import_files import ARCHIVE_EXTENSIONS, open_source
 from app.adapters.reject_reports import RejectReport
 from app.adapters.spreadsheets import EXTENSIONS
+from app.adapters.storage import LocalStore
 from app.core import clock
 from app.core.database import run
 from app.core.imports import runs
@@ -65,6 +66,7 @@ def plan_files(
     *,
     saved: Mapping[str, str] | None,
     options: Mapping[str, Any],
+    store: LocalStore,
 ) -> list[PlannedFile]:
     """Read every file once before a row of any is stored. Columns that a mapping settles are not doubted.
 
@@ -72,7 +74,7 @@ def plan_files(
     """
     planned: list[PlannedFile] = []
     for file in files:
-        source, content = open_source(kind, file.path, name=file.name)
+        source, content = open_source(kind, file.path, name=file.name, store=store)
         others = () if kind.reads_archives else KINDS.values()
         plan = plan_file(kind, source, saved=saved, options=options, others=others, content=content)
         planned.append((source, plan))

@@ -150,7 +150,8 @@ def _planned(begun: ImportRun, store: LocalStore) -> list[PlannedFile]:
     options = {name: value for name, value in begun.options.items() if name not in ("files", "columns")}
     targets = begun.options.get("targets") or {}
     kept = [header for header, target in targets.items() if target == "extra"]
-    return plan_files(KINDS[begun.kind], files, saved=targets, options={**options, "kept": kept})
+    options |= {"kept": kept}
+    return plan_files(KINDS[begun.kind], files, saved=targets, options=options, store=store)
 
 
 def _check(context: Context) -> Callable[[], None]:

@@ -13,13 +13,14 @@ from typing import Any
 
 import click
 from babel.numbers import list_currencies
-from flask import Flask
+from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from app.adapters.change_reports import ChangeReport
 from app.adapters.import_files import template_csv, template_xlsx
+from app.adapters.storage import LocalStore
 from app.core import clock
 from app.core.database import run
 from app.core.errors import DomainError, NotFound
@@ -107,7 +108,9 @@ def _import_file(
         saved = _saved(session, kind, mapping_name)
         for path in (report, changes):
             _check_writable(path)
-        planned = plan_files(kind, files_below(source, kind), saved=saved, options=options)
+        store = LocalStore(Path(current_app.config["DATA_DIR"]) / "uploads")
+        files = files_below(source, kind)
+        planned = plan_files(kind, files, saved=saved, options=options, store=store)
         _say_passed_over(planned)
         with ChangeReport(changes) as changed:
             counts = _import(session, actor, kind, source, planned, options, dry_run, report, changed)

@@ -203,7 +203,8 @@ class ImportJob:
             rows = map(without_guard, rows)
         while True:
             began = time.monotonic()
-            batch = list(itertools.islice(rows, min(self._pace.size, self._skip or self._pace.size)))
+            size = min(self._pace.size, self._kind.most_rows)
+            batch = list(itertools.islice(rows, min(size, self._skip or size)))
             if not batch:
                 return
             items = [read(row) for row in batch]
@@ -219,6 +220,10 @@ class ImportJob:
 
     def _take(self, plan: FilePlan, items: list[Item], memory: RunMemory) -> None:
         recalled = memory.recall(item.key for item in items)
+        with all_companies(self._session, reason=f"{self._actor.name}: import"):
+            self._kind.prepare(self._session, plan, items)
+        if self._session.in_transaction():
+            self._session.rollback()
         began = time.monotonic()
         if self._is_dry_run:
             with all_companies(self._session, reason=f"{self._actor.name}: dry run of an import"):

@@ -112,6 +112,10 @@ class ImportKind(Protocol):
         """Whether its files are ZIP archives and not tables."""
 
     @property
+    def most_rows(self) -> int:
+        """The largest batch."""
+
+    @property
     def ignored(self) -> frozenset[str]:
         """Normalised headers that carry nothing of their own, such as derived values."""
 
@@ -124,6 +128,9 @@ class ImportKind(Protocol):
 
     def open(self, plan: FilePlan) -> Callable[[SourceRow], Item]:
         """The reader of the file's rows."""
+
+    def prepare(self, session: Session, plan: FilePlan, items: Sequence[Item]) -> None:
+        """Slow work on a batch, such as decoding, before its transaction begins; reads only."""
 
     def judge(
         self, session: Session, plan: FilePlan, items: Sequence[Item], recalled: Mapping[str, str]
@@ -153,10 +160,14 @@ class PlainKind:
     options: Sequence[Option] = ()
     accepts_extras = False
     reads_archives = False
+    most_rows = 1000
     ignored: frozenset[str] = frozenset()
 
     def check(self, plan: FilePlan) -> None:
         """Any file whose needed fields have a column will do."""
+
+    def prepare(self, session: Session, plan: FilePlan, items: Sequence[Item]) -> None:
+        """Most kinds have nothing slow to do."""
 
     def memories(self, items: Sequence[Item], recalled: Mapping[str, str]) -> dict[str, str]:
         """The keys seen so far."""

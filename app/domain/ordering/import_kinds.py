@@ -5,6 +5,7 @@ from __future__ import annotations
 from app.core.imports.kinds import ImportKind
 from app.domain.accounts.import_contacts import ContactsKind
 from app.domain.catalogue.import_companies import CompaniesKind
+from app.domain.catalogue.import_images import ImagesKind
 from app.domain.catalogue.import_numbers import NumbersKind
 from app.domain.catalogue.import_prices import PricesKind
 from app.domain.catalogue.import_visibility import VisibilityKind
@@ -24,5 +25,6 @@ KINDS: dict[str, ImportKind] = {
         StockKind(),
         ReceiptsKind(),
         VisibilityKind(),
+        ImagesKind(),
     )
 }
