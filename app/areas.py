@@ -19,6 +19,7 @@ def register(app: Flask) -> None:
         explain_cli,
         export_cli,
         imports_cli,
+        mail_cli,
         replay_cli,
         setup_cli,
         users_cli,
@@ -45,4 +46,5 @@ def register(app: Flask) -> None:
     doctor.register(app)
     users_cli.register(app)
     backups_cli.register(app)
+    mail_cli.register(app)
     demo.register(app)

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from app.core import clock
+from app.core.audit import AuditEntry
 from app.core.database import writing
+from app.core.outbox import Job
 from app.core.permissions import Role
 from app.core.tenancy import all_companies
 from app.domain.accounts.links import Purpose, make_link
-from app.domain.accounts.models import MailMessage
+from app.domain.accounts.models import MailMessage, User
 from tests.console.test_jobs import client_for
-from tests.factories.accounts import make_user
+from tests.factories.accounts import make_company, make_person, make_user, read, sign_in
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 
@@ -25,7 +30,9 @@ def admin(app: Flask, session: Session) -> FlaskClient:
     return client_for(app, session, Role.VENDOR_ADMIN)
 
 
-def keep(session: Session, recipient: str, number: int = 1, *, link_id: int | None = None) -> None:
+def keep(
+    session: Session, recipient: str, number: int = 1, *, link_id: int | None = None, **values: Any
+) -> None:
     with writing(session), all_companies(session, reason="test data"):
         session.add(
             MailMessage(
@@ -36,7 +43,7 @@ def keep(session: Session, recipient: str, number: int = 1, *, link_id: int | No
                 text_body="Hello\n[[link]]",
                 html_body="<p onclick=x>Hello</p>",
                 link_id=link_id,
-                created_at=NOW + timedelta(minutes=number),
+                **{"created_at": NOW + timedelta(minutes=number), **values},
             )
         )
         session.commit()
@@ -81,3 +88,87 @@ def test_a_link_is_shown_in_the_demo_only(
 
     page = admin.get("/console/mail/1").text
     assert (f"/invitation/{link_id}." in page) is is_demo
+
+
+def test_mails_are_listed_by_their_state_with_the_servers_words(session: Session, admin: FlaskClient) -> None:
+    keep(session, "mara@kettle.example", 1, state="refused", answer="550 5.1.1 no <b>such</b> user")
+    keep(session, "jon@thimble.example", 2, state="sent", answer="250 ok")
+
+    page = admin.get("/console/mail?state=refused").text
+    assert "Subject &lt;1&gt;" in page
+    assert "Subject &lt;2&gt;" not in page
+    assert "550 5.1.1 no &lt;b&gt;such&lt;/b&gt; user" in page
+    assert "No mail is in this state" in admin.get("/console/mail?state=lapsed").text
+    assert admin.get("/console/mail?state=lost").status_code == 422
+    assert "550 5.1.1 no &lt;b&gt;such" in admin.get("/console/mail/1").text
+
+
+def test_administrators_are_told_that_mails_do_not_go_out(
+    app: Flask, session: Session, admin: FlaskClient
+) -> None:
+    for address in ("/console", "/console/mail"):
+        assert "Mails do not go out." in admin.get(address).text
+    app.config.update(MAIL_URL="smtp://mail.x.example", MAIL_SENDER="portal@x.example")
+    for address in ("/console", "/console/mail"):
+        assert "Mails do not go out." not in admin.get(address).text
+
+
+def test_a_kept_mail_is_sent_by_hand_once_there_is_a_server(
+    app: Flask, session: Session, admin: FlaskClient
+) -> None:
+    keep(session, "mara@kettle.example", created_at=clock.now())
+    assert 'action="/console/mail/1/send"' not in admin.get("/console/mail/1").text
+    assert admin.post("/console/mail/1/send").status_code == 409
+    assert admin.post("/console/mail/send-kept").status_code == 409
+
+    app.config.update(MAIL_URL="smtp://mail.x.example", MAIL_SENDER="portal@x.example")
+    assert 'action="/console/mail/1/send"' in admin.get("/console/mail/1").text
+    assert 'action="/console/mail/send-kept"' in admin.get("/console/mail").text
+    assert admin.post("/console/mail/1/send").status_code == 303
+    assert read(session, select(MailMessage.state)) == ["waiting"]
+    assert [(job.kind, job.payload) for job in read(session, select(Job))] == [("mail.send", {"mail_id": 1})]
+    entries = read(session, select(AuditEntry).where(AuditEntry.action == "mail.sent_by_hand"))
+    assert [(entry.actor_name, entry.before) for entry in entries] == [("Ida Sorrel", {"state": "kept"})]
+
+    again = admin.post("/console/mail/1/send", follow_redirects=True).text
+    assert "It is not sent again." in again
+    assert len(read(session, select(Job.id))) == 1
+    assert admin.post("/console/mail/9/send").status_code == 404
+
+
+def test_a_mail_with_a_dead_link_is_not_sent_by_hand(
+    app: Flask, session: Session, admin: FlaskClient
+) -> None:
+    app.config.update(MAIL_URL="smtp://mail.x.example", MAIL_SENDER="portal@x.example")
+    user = make_user(session, "jon@kettle.example", password=None)
+    with writing(session), all_companies(session, reason="test data"):
+        link_id = make_link(session, purpose=Purpose.RESET, user_id=user.id, now=NOW - timedelta(days=1)).id
+        session.commit()
+    keep(session, "jon@kettle.example", link_id=link_id, created_at=clock.now())
+
+    page = admin.post("/console/mail/1/send", follow_redirects=True).text
+    assert "has been used or is too old" in page
+    assert read(session, select(MailMessage.state)) == ["kept"]
+    assert 'action="/console/mail/send-kept"' not in admin.get("/console/mail").text
+
+
+def test_a_refused_address_is_shown_in_every_list_of_people(
+    app: Flask, session: Session, admin: FlaskClient
+) -> None:
+    company = make_company(session)
+    make_person(session, company, Role.RESELLER_ADMIN, email="mara@kettle.example")
+    make_person(session, company, Role.BUYER, email="jon@kettle.example", name="Jon Pell")
+    with writing(session), all_companies(session, reason="test data"):
+        refused = {"mail_refusal": "550 no <b>such</b> user", "mail_refused_at": NOW}
+        session.execute(update(User).where(User.email == "jon@kettle.example").values(**refused))
+        session.commit()
+    reseller = app.test_client()
+    sign_in(reseller, "mara@kettle.example")
+
+    for page in (
+        admin.get(f"/console/companies/{company.id}").text,
+        admin.get("/console/people/everybody").text,
+        reseller.get("/company/people").text,
+    ):
+        assert page.count("mail refused") == 1
+        assert "550 no &lt;b&gt;such&lt;/b&gt; user" in page

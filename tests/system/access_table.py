@@ -141,6 +141,8 @@ ACCESS: dict[str, frozenset[Role]] = {
     "console.jobs.replay_all": ADMIN,
     "console.jobs.show": ADMIN,
     "console.mail.index": ADMIN,
+    "console.mail.send": ADMIN,
+    "console.mail.send_kept": ADMIN,
     "console.mail.show": ADMIN,
     "console.orders.cancel": SALES,
     "console.orders.cancel_line": SALES,

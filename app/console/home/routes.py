@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template
+from flask import Blueprint, current_app, render_template
 
 from app.console.days import today
 from app.console.home.starting import list_starting
 from app.console.home.work import list_queues, list_work
+from app.console.mail.notice import mail_notice
 from app.core import clock
 from app.core.permissions import Permission, Role
 from app.core.texts import N_, _

@@ -13,8 +13,10 @@ from app.core.texts import _
 from app.domain.accounts.models import MailMessage, SingleUseLink
 
 
-def list_mails(session: Session, *, recipient: str | None = None, cursor: str | None = None) -> Page[Any]:
-    """Mails, the newest first; of the addresses that contain `recipient` where it is given."""
+def list_mails(
+    session: Session, *, recipient: str | None = None, state: str | None = None, cursor: str | None = None
+) -> Page[Any]:
+    """Mails, the newest first; only those whose address contains `recipient`, and those of a state."""
     statement = select(
         MailMessage.id,
         MailMessage.template,
@@ -22,7 +24,10 @@ def list_mails(session: Session, *, recipient: str | None = None, cursor: str | 
         MailMessage.subject,
         MailMessage.state,
         MailMessage.created_at,
+        MailMessage.answer,
     )
+    if state:
+        statement = statement.where(MailMessage.state == state)
     if recipient:
         statement = statement.where(MailMessage.recipient.icontains(recipient, autoescape=True))
     return paginate(

@@ -195,6 +195,8 @@ def _members(at: datetime) -> Any:
         User.is_disabled,
         User.password_hash.is_not(None).label("has_password"),
         User.last_signed_in_at,
+        User.mail_refusal,
+        User.mail_refused_at,
         open_invitation.label("has_open_invitation"),
     ).join(User, User.id == Membership.user_id)
 
