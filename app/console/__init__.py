@@ -10,6 +10,7 @@ from app.console import (
     audit,
     catalogue,
     companies,
+    exports,
     home,
     imports,
     jobs,
@@ -40,6 +41,7 @@ for area in (
     jobs,
     mail,
     audit,
+    exports,
     settings,
 ):
     console.register_blueprint(area.blueprint)

@@ -10,11 +10,9 @@ from typing import Any
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
-from app.core import audit
 from app.core.audit import AuditEntry, AuditSeal
 from app.core.errors import NotFound
 from app.core.pages import Page, SortKey, paginate
-from app.core.permissions import Actor, Permission, requires
 from app.core.texts import _
 
 EXPORT_BATCH = 1000
@@ -104,11 +102,3 @@ def iter_entries(session: Session, filters: AuditFilters) -> Iterator[Any]:
         if len(batch) < EXPORT_BATCH:
             return
         last_id = batch[-1].id
-
-
-@requires(Permission.AUDIT_READ)
-def record_export(session: Session, actor: Actor, *, filters: dict[str, str], now: datetime) -> None:
-    """Write down that the trail was exported, and with which filters."""
-    audit.record(
-        session, actor, "audit.exported", subject_type="audit", subject_id=None, now=now, after=filters
-    )

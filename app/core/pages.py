@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -21,8 +22,12 @@ from app.core.texts import _
 T = TypeVar("T")
 
 PAGE_SIZE = 24
+#: Rows at a time of whoever reads a list to its end.
+WHOLE_SIZE = 500
 #: Totals are exact up to here, then "1,000+".
 COUNT_LIMIT = 1000
+
+_size: ContextVar[int | None] = ContextVar("page_size", default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +158,7 @@ def paginate(
 
     `read_keys` gives a row's sort values in the order of `sort`. Keys must not be null.
     """
+    size = _size.get() or size
     values, backwards, index = decode_cursor(cursor, len(sort)) if cursor else ([], False, 0)
     if not all(_fits(key.column, value) for key, value in zip(sort, values, strict=False)):
         raise _refusal()
@@ -177,6 +183,27 @@ def paginate(
         else None,
         total=total,
     )
+
+
+def read_whole(fetch: Callable[[str | None], Page[T]]) -> Iterator[T]:
+    """All rows of a list; see :func:`read_pages`."""
+    for page in read_pages(fetch):
+        yield from page.items
+
+
+def read_pages(fetch: Callable[[str | None], Page[T]]) -> Iterator[Page[T]]:
+    """All of a list in large pages; `fetch` gives a page by its cursor."""
+    cursor: str | None = None
+    while True:
+        token = _size.set(WHOLE_SIZE)
+        try:
+            page = fetch(cursor)
+        finally:
+            _size.reset(token)
+        yield page
+        cursor = page.next_cursor
+        if cursor is None:
+            return
 
 
 def _after(sort: Sequence[SortKey], values: Sequence[Any], backwards: bool) -> ColumnElement[bool]:

@@ -282,8 +282,8 @@ class TestCanaries:
         assert without == {
             # Codes of ours, not words of theirs.
             "audit_entry.action", "audit_entry.request_id", "audit_entry.subject_type", "branch.country",
-            "company.currency", "company.visibility_mode", "end_customer.country", "mail_message.message_id",
-            "mail_message.state", "mail_message.template", "membership.role", "order_hold.kind",
+            "company.currency", "company.visibility_mode", "end_customer.country", "exported_order.by_name",
+            "mail_message.message_id", "mail_message.state", "mail_message.template", "membership.role", "order_hold.kind",
             "order_line.price_source", "price_agreement.currency", "price_agreement.level",
             "price_request.number", "price_request.state", "sales_order.currency", "sales_order.number",
             "sales_order.source", "sales_order.state", "sales_order.tax_rounding", "state_change.event",
@@ -385,6 +385,9 @@ class Crawl:
                     waiting.append(target)
         for kind in ("csv", "xlsx"):
             self.ask("/orders/export", "POST", data={"format": kind, "kind": kind})
+            for rule in self.here.app.url_map.iter_rules():
+                if rule.endpoint.startswith("portal.exports.") and rule.rule.endswith(kind):
+                    assert self.ask(rule.rule, "POST")
 
     def look_for(self, word: str) -> None:
         """Search for a word everywhere; what comes back besides the word itself is looked through."""

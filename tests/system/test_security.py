@@ -211,7 +211,7 @@ class TestExports:
         for answer in (
             client.post("/orders/export", data={"kind": "csv"}, buffered=True),
             admin.post("/console/orders/export.csv", buffered=True),
-            admin.get("/console/stock/export.csv", buffered=True),
+            admin.post("/console/stock/export.csv", buffered=True),
         ):
             assert answer.status_code == 200, answer.request.path
             rows = list(csv.reader(io.StringIO(answer.data.decode("utf-8-sig"))))

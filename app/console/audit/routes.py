@@ -1,16 +1,12 @@
-"""List, one row, export as CSV, and the check of the chain."""
+"""List, one row, and the check of the chain."""
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-from collections.abc import Iterator
-from contextlib import closing
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from flask import Blueprint, Response, flash, redirect, render_template, request, stream_with_context, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as Redirect
 
 from app.core import audit_desk, clock, outbox_desk
@@ -18,7 +14,6 @@ from app.core.audit_desk import AuditFilters
 from app.core.errors import InvalidInput
 from app.core.outbox import JobState
 from app.core.permissions import Permission
-from app.core.tenancy import all_companies
 from app.core.texts import _
 from app.core.web.door import allow, do
 from app.core.web.extensions import db
@@ -32,11 +27,10 @@ COLUMNS = [
     *("id", "at", "actor", "actor_user_id", "real_user_id", "company_id"),
     *("action", "subject_type", "subject_id", "before", "after", "request_id"),
 ]
-#: A spreadsheet would run a cell that begins with one of these.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
-def _given() -> dict[str, str]:
+def given_values() -> dict[str, str]:
+    """The filters of the address. :raises InvalidInput: characters nobody can see."""
     values = {name: request.values.get(name, "").strip()[:200] for name in FIELDS}
     for name, value in values.items():
         if find_control_character(value):
@@ -57,7 +51,8 @@ def _day(text: str | None, field: str, *, after: bool = False) -> datetime | Non
         raise InvalidInput(_("Write the day as 2026-11-24."), field=field) from error
 
 
-def _filters(given: dict[str, str]) -> AuditFilters:
+def filters_of(given: dict[str, str]) -> AuditFilters:
+    """The filters as values. :raises InvalidInput: one of them cannot be used."""
     subject_type, _space, number = given.get("subject", "").partition(" ")
     subject_id: int | None = None
     if number:
@@ -80,8 +75,8 @@ def index() -> str | tuple[str, int]:
     session = db.session()
     error, given, page = None, {}, None
     try:
-        given = _given()
-        page = audit_desk.list_entries(session, _filters(given), cursor=request.args.get("cursor"))
+        given = given_values()
+        page = audit_desk.list_entries(session, filters_of(given), cursor=request.args.get("cursor"))
     except InvalidInput as refusal:
         error = refusal
     body = render_template(
@@ -119,45 +114,6 @@ def _changes(before: dict[str, Any] | None, after: dict[str, Any] | None) -> lis
         (name, _text(old[name]) if name in old else "", _text(new[name]) if name in new else "")
         for name in names
     ]
-
-
-@blueprint.post("/export")
-@allow(Permission.AUDIT_READ)
-def export() -> Response:
-    given = _given()
-    filters = _filters(given)
-    do(audit_desk.record_export, filters=given, now=clock.now())
-    name = f"audit-{clock.now():%Y-%m-%d}.csv"
-    response = Response(stream_with_context(_csv(filters)), mimetype="text/csv")
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response
-
-
-def _csv(filters: AuditFilters) -> Iterator[str]:
-    # Runs after the view, in a session of its own, so it says its scope itself.
-    session = db.session()
-    with closing(session), all_companies(session, reason="export of the audit trail"):
-        buffer = io.StringIO()
-        writer = csv.writer(buffer)
-        writer.writerow(COLUMNS)
-        for count, row in enumerate(audit_desk.iter_entries(session, filters), start=1):
-            writer.writerow([_cell(value) for value in row])
-            if count % 200 == 0:
-                yield buffer.getvalue()
-                buffer.seek(0)
-                buffer.truncate()
-        yield buffer.getvalue()
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, datetime):
-        return value.isoformat(timespec="milliseconds")
-    if isinstance(value, dict):
-        return json.dumps(value, ensure_ascii=False, sort_keys=True)
-    text = str(value)
-    return "'" + text if text.startswith(_FORMULA_STARTS) else text
 
 
 @blueprint.post("/check")

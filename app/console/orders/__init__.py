@@ -1,8 +1,9 @@
-"""All companies' orders: the list, one order, releasing and cancelling."""
+"""All companies' orders: the list, its files, one order, releasing and cancelling."""
 
-from app.console.orders import changes
+from app.console.orders import changes, exporting
 from app.console.orders.routes import blueprint
 
 changes.register(blueprint)
+exporting.register(blueprint)
 
 __all__ = ["blueprint"]

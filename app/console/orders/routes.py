@@ -1,34 +1,26 @@
-"""The list of orders with its filters and export, and one order's page."""
+"""The list of orders with its filters, and one order's page."""
 
 from __future__ import annotations
 
 from datetime import datetime, time, timedelta
 from typing import Any
 
-from flask import Blueprint, Response, render_template, request, url_for
+from flask import Blueprint, render_template, request, url_for
 
 from app.console.addresses import company_address
-from app.console.downloads import send_table
 from app.console.lists import given_choice, given_day, given_number, given_text, total_text
 from app.console.orders.progress import cells_of, segments_of, steps_of
-from app.core import clock
 from app.core.errors import InvalidInput
-from app.core.money import round_to_currency
 from app.core.permissions import Permission
 from app.core.texts import N_, _
-from app.core.web.door import allow, current_actor, do
+from app.core.web.door import allow, current_actor
 from app.core.web.extensions import db
 from app.core.web.formats import vendor_zone
 from app.domain.accounts.queries import get_company
+from app.domain.ordering.changes import last_change
 from app.domain.ordering.desk_order import DeskOrder, get_order
-from app.domain.ordering.desk_orders import (
-    DeskFilters,
-    OrderSort,
-    Waits,
-    iter_orders,
-    list_orders,
-    record_export,
-)
+from app.domain.ordering.desk_orders import DeskFilters, OrderSort, Waits, list_orders
+from app.domain.ordering.erp import Exported, cursor_of, find_mark, read_cursor
 from app.domain.ordering.states import ORDER_MACHINE
 
 blueprint = Blueprint("orders", __name__, url_prefix="/orders")
@@ -50,24 +42,28 @@ SORTS = {
     OrderSort.LARGEST.value: N_("largest first"),
     OrderSort.COMPANY.value: N_("by company"),
 }
-COLUMNS = (
-    *("number", "company_number", "company", "po_number", "state", "source", "placed_at", "placed_by"),
-    *("lines", "ordered", "allocated", "backordered", "shipped", "cancelled", "total", "currency"),
-)
+EXPORTED = {
+    Exported.NO.value: N_("Not exported yet"),
+    Exported.CHANGED.value: N_("Changed since exported"),
+    Exported.YES.value: N_("Exported"),
+}
 #: Names of the filters in the address.
-FILTERS = ("q", "state", "company", "source", "waits", "from", "to", "sort")
+FILTERS = ("q", "state", "company", "source", "waits", "exported", "since", "from", "to", "sort")
 
 
-def _args() -> dict[str, str]:
+def given_args() -> dict[str, str]:
+    """The filters as the address has them."""
     return {name: request.args[name].strip()[:100] for name in FILTERS if request.args.get(name, "").strip()}
 
 
-def _filters() -> tuple[DeskFilters, OrderSort]:
+def given_filters() -> tuple[DeskFilters, OrderSort]:
+    """What the address asks for. :raises InvalidInput: a filter cannot be used."""
     zone = vendor_zone()
     first, last = given_day("from"), given_day("to")
     if first and last and last < first:
         raise InvalidInput(_("The last day is before the first. Change one of them."), field="to")
-    waits = given_choice("waits", WAITS)
+    waits, exported = given_choice("waits", WAITS), given_choice("exported", EXPORTED)
+    since = given_text("since")
     try:
         filters = DeskFilters(
             text=given_text("q"),
@@ -77,6 +73,8 @@ def _filters() -> tuple[DeskFilters, OrderSort]:
             waits=Waits(waits) if waits else None,
             placed_from=datetime.combine(first, time(), tzinfo=zone) if first else None,
             placed_before=datetime.combine(last + timedelta(days=1), time(), tzinfo=zone) if last else None,
+            exported=Exported(exported) if exported else None,
+            changed_after=read_cursor(db.session(), since) if since else None,
         )
     except OverflowError as error:
         raise InvalidInput(_("Write the day as 2026-11-24."), field="to") from error
@@ -102,11 +100,17 @@ def _chips(args: dict[str, str]) -> list[dict[str, Any]]:
 @blueprint.get("")
 @allow(Permission.ORDER_READ)
 def index() -> str | tuple[str, int]:
+    return list_page()
+
+
+def list_page(refused: InvalidInput | None = None) -> str | tuple[str, int]:
+    """The list, with the refusal of what was just tried."""
     session = db.session()
-    args, page, error, company = _args(), None, None, None
+    args, page, error, company = given_args(), None, None, None
+    change_cursor = cursor_of(last_change(session))
     sort = OrderSort.NEWEST
     try:
-        filters, sort = _filters()
+        filters, sort = given_filters()
         if filters.company_id is not None:
             company = get_company(session, filters.company_id)
         page = list_orders(session, filters, sort=sort, cursor=request.args.get("cursor"))
@@ -116,8 +120,12 @@ def index() -> str | tuple[str, int]:
         "console/orders/index.html",
         page=page,
         args=args,
-        error=error,
+        error=error or refused,
         company=company,
+        # Read before the rows are: what changes between them is not taken for exported.
+        change_cursor=change_cursor,
+        exported=EXPORTED,
+        may_mark=current_actor().may(Permission.ORDER_MANAGE),
         without_company={name: value for name, value in args.items() if name != "company"},
         total=total_text(page) if page else None,
         chips=_chips(args),
@@ -131,37 +139,8 @@ def index() -> str | tuple[str, int]:
         sort=sort.value,
         segments_of=segments_of,
     )
+    error = error or refused
     return (body, error.status) if error else body
-
-
-@blueprint.post("/export.csv", defaults={"kind": "csv"})
-@blueprint.post("/export.xlsx", defaults={"kind": "xlsx"})
-@allow(Permission.ORDER_READ)
-def export(kind: str) -> Response:
-    filters, _sort = _filters()
-    do(record_export, filters=_args(), now=clock.now())
-    rows = (
-        (
-            row.number,
-            row.company_number,
-            row.company_name,
-            row.po_number,
-            row.state,
-            row.source,
-            row.placed_at,
-            row.placed_by_name,
-            row.line_count,
-            row.units.ordered,
-            row.units.allocated,
-            row.units.backordered,
-            row.units.shipped,
-            row.units.cancelled,
-            round_to_currency(row.total, row.currency),
-            row.currency,
-        )
-        for row in iter_orders(db.session(), filters)
-    )
-    return send_table(kind, "orders", COLUMNS, rows)
 
 
 def events_for(view: DeskOrder) -> set[str]:
@@ -188,6 +167,7 @@ def page_of(view: DeskOrder, *, refused: str | None = None, status: int = 200) -
         refused=refused,
         sources=SOURCES,
         company_href=company_address(view.order.company_id),
+        mark=find_mark(db.session(), view.order.id),
         may_audit=actor.may(Permission.AUDIT_READ),
         may_stock=actor.may(Permission.STOCK_READ),
     )

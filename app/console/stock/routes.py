@@ -1,15 +1,14 @@
-"""Levels of all products, their export, and one product's stock with its ledger."""
+"""Levels of all products, and one product's stock with its ledger."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as Redirect
 
 from app.console.addresses import has_product_pages, product_address
 from app.console.days import today
-from app.console.downloads import send_table
 from app.console.lists import KEY, given_choice, given_number, given_text, total_text
 from app.console.stock.entering import KINDS, enter
 from app.console.stock.forms import ChangeForm
@@ -34,7 +33,8 @@ SHOWN = {
 COLUMNS = ("sku", "name", "on_hand", "allocated", "available", "to_come", "next_due", "by_warehouse")
 
 
-def _filters() -> tuple[StockFilters, dict[str, Any]]:
+def given_filters() -> tuple[StockFilters, dict[str, Any]]:
+    """What the address asks for, and its values. :raises InvalidInput: a filter cannot be used."""
     text = given_text("q")
     show = given_choice("show", SHOWN)
     warehouse_id = given_number("warehouse")
@@ -50,7 +50,7 @@ def index() -> str | tuple[str, int]:
     session = db.session()
     page, args, error, chosen = None, {}, None, StockShow.HELD
     try:
-        filters, args = _filters()
+        filters, args = given_filters()
         chosen = filters.show
         page = desk.list_stock(session, filters, cursor=request.args.get("cursor"))
     except InvalidInput as refusal:
@@ -76,27 +76,6 @@ def index() -> str | tuple[str, int]:
         may_manage=current_actor().may(Permission.STOCK_MANAGE),
     )
     return (body, error.status) if error else body
-
-
-@blueprint.get("/export.csv", defaults={"kind": "csv"})
-@blueprint.get("/export.xlsx", defaults={"kind": "xlsx"})
-@allow(Permission.STOCK_READ)
-def export(kind: str) -> Response:
-    filters, _args = _filters()
-    rows = (
-        (
-            row.sku,
-            row.name,
-            row.on_hand,
-            row.allocated,
-            row.available,
-            row.expected,
-            row.expected_on,
-            ", ".join(f"{level.warehouse_code} {level.on_hand}" for level in row.levels if level.on_hand),
-        )
-        for row in desk.iter_stock(db.session(), filters)
-    )
-    return send_table(kind, "stock", COLUMNS, rows)
 
 
 def _page(product_id: int, form: ChangeForm | None, status: int = 200) -> tuple[str, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -19,9 +19,8 @@ from app.domain.accounts.models import Company
 from app.domain.catalogue.models import Product
 from app.domain.catalogue.numbers import code_key
 from app.domain.ordering.desk import is_releasable
+from app.domain.ordering.erp import Exported, changed_after, ids_by_number, is_exported, mark_exported
 from app.domain.ordering.models import Order, OrderLine
-
-EXPORT_BATCH = 500
 
 
 class Waits(StrEnum):
@@ -51,6 +50,10 @@ class DeskFilters:
     waits: Waits | None = None
     placed_from: datetime | None = None
     placed_before: datetime | None = None
+    #: Whether the vendor's ERP has it.
+    exported: Exported | None = None
+    #: Only what changed after the change of this number.
+    changed_after: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +141,8 @@ def _filtered(filters: DeskFilters) -> Any:
         (filters.waits is Waits.STOCK, _waits_for_stock),
         (filters.placed_from is not None, lambda: Order.placed_at >= filters.placed_from),
         (filters.placed_before is not None, lambda: Order.placed_at < filters.placed_before),
+        (filters.exported is not None, lambda: is_exported(filters.exported or Exported.NO)),
+        (filters.changed_after is not None, lambda: changed_after(filters.changed_after or 0)),
     ]
     return statement.where(*(condition() for is_wanted, condition in wanted if is_wanted))
 
@@ -195,17 +200,9 @@ def _with_units(session: Session, rows: Sequence[Any]) -> list[DeskRow]:
     return [DeskRow(**row._mapping, units=units.get(row.id, Units())) for row in rows]
 
 
-def iter_orders(session: Session, filters: DeskFilters) -> Iterator[DeskRow]:
-    """All orders of the list in the order in which they were stored, read in batches."""
-    last_id = 0
-    while True:
-        batch = session.execute(
-            _filtered(filters).where(Order.id > last_id).order_by(Order.id).limit(EXPORT_BATCH)
-        ).all()
-        yield from _with_units(session, batch)
-        if len(batch) < EXPORT_BATCH:
-            return
-        last_id = batch[-1].id
+def filtered_ids(session: Session, filters: DeskFilters) -> Sequence[int]:
+    """Ids of all orders of the list, by number."""
+    return ids_by_number(session, _filtered(filters))
 
 
 @requires(Permission.ORDER_READ)
@@ -214,3 +211,15 @@ def record_export(session: Session, actor: Actor, *, filters: dict[str, str], no
     audit.record(
         session, actor, "order.exported", subject_type="order", subject_id=None, now=now, after=filters
     )
+
+
+@requires(Permission.ORDER_MANAGE)
+def mark_list_exported(
+    session: Session, actor: Actor, *, filters: DeskFilters, change: int, now: datetime
+) -> int:
+    """Mark the list's orders as they were shown; those that changed since are left for the next export.
+
+    Returns how many were not marked so before.
+    """
+    shown = _filtered(filters).with_only_columns(Order.id).where(Order.change_number <= change)
+    return mark_exported(session, actor, order_ids=session.scalars(shown).all(), change=change, now=now)

@@ -173,6 +173,11 @@ def _unit_price(price: Decimal, currency: str) -> Decimal:
     return rounded if rounded == price or exponent(currency) >= 4 else price.normalize()
 
 
+def find_mark(session: Session, order_id: int) -> ExportedOrder | None:
+    """Since when, and by whose mark, the ERP has the order."""
+    return session.get(ExportedOrder, order_id)
+
+
 @requires(Permission.ORDER_MANAGE)
 def mark_exported(
     session: Session, actor: Actor, *, order_ids: Iterable[int], change: int, now: datetime

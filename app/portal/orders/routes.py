@@ -11,6 +11,7 @@ from app.core.errors import Conflict, DomainError, IllegalMove, InvalidInput, No
 from app.core.permissions import Permission
 from app.core.texts import _
 from app.core.web.door import allow, current_actor, do
+from app.core.web.downloads import limit_exports
 from app.core.web.extensions import db
 from app.core.web.visitor import current_visitor
 from app.domain.accounts.queries import list_branches
@@ -90,6 +91,7 @@ def _sorts(found: dict[str, str], present: str) -> list[dict[str, Any]]:
 
 @blueprint.post("/export")
 @allow(Permission.PRICE_READ)
+@limit_exports
 def export() -> Response:
     """The filtered orders with every line, as CSV or XLSX; the trail keeps who took them."""
     current_actor().require(Permission.ORDER_READ)
