@@ -13,11 +13,14 @@ from sqlalchemy.orm import Session
 from app.core import audit
 from app.core.imports import undoing
 from app.core.imports.kinds import Change
+from app.core.outbox import enqueue_all
 from app.core.permissions import Actor, Role
 from app.core.texts import _
-from app.domain.accounts.links import Purpose
+from app.domain.accounts.links import Purpose, make_links
+from app.domain.accounts.mails import RENDER
 from app.domain.accounts.models import Company, EndCustomer, Membership, SingleUseLink, User
-from app.domain.accounts.people import send_invitation
+from app.domain.accounts.people import mail_context
+from app.domain.accounts.queries import get_vendor
 
 _PEOPLE: Table = User.__table__  # type: ignore[assignment]  # mapped to exactly one table
 _MEMBERS: Table = Membership.__table__  # type: ignore[assignment]  # mapped to exactly one table
@@ -165,16 +168,42 @@ def store(session: Session, actor: Actor, work: Work, *, run_id: int, now: datet
 
 
 def _send(session: Session, invited: Sequence[tuple[int, int]], now: datetime) -> None:
+    """A link to people without a password, a word to those who have one; few statements for all of them."""
     if not invited:
         return
-    people = session.scalars(select(User).where(User.id.in_([user_id for user_id, _company in invited])))
-    by_id = {user.id: user for user in people}
-    # Held, so that each mail finds its company in memory.
-    companies = session.scalars(select(Company).where(Company.id.in_([one for _user, one in invited]))).all()
-    for user_id, company_id in invited:
-        send_invitation(session, by_id[user_id], company_id=company_id, now=now)
-    session.flush()
-    del companies
+    people = session.execute(
+        select(User.id, User.name, User.email, User.password_hash.is_not(None).label("has_password")).where(
+            User.id.in_([user_id for user_id, _company_id in invited])
+        )
+    ).all()
+    by_id = {person.id: person for person in people}
+    names = session.execute(
+        select(Company.id, Company.name).where(Company.id.in_([company_id for _user, company_id in invited]))
+    )
+    companies = {row.id: row.name for row in names}
+    new = [person.id for person in people if not person.has_password]
+    links = make_links(session, purpose=Purpose.INVITATION, user_ids=new, now=now)
+    vendor = get_vendor(session).name
+    enqueue_all(
+        session,
+        RENDER,
+        [
+            {
+                "template": "invitation" if user_id in links else "membership_added",
+                "recipient": by_id[user_id].email,
+                "company_id": company_id,
+                "context": mail_context(
+                    name=by_id[user_id].name,
+                    email=by_id[user_id].email,
+                    company=companies[company_id],
+                    vendor=vendor,
+                ),
+                "link_id": links.get(user_id),
+            }
+            for user_id, company_id in invited
+        ],
+        now=now,
+    )
 
 
 def _record(session: Session, actor: Actor, changes: Sequence[Change], run_id: int, now: datetime) -> None:

@@ -7,12 +7,12 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import insert, update
 from sqlalchemy.orm import Session
 
 from app.core.texts import _
@@ -67,6 +67,31 @@ def make_link(
     session.add(link)
     session.flush()
     return link
+
+
+def make_links(
+    session: Session, *, purpose: Purpose, user_ids: Collection[int], now: datetime
+) -> dict[int, int]:
+    """Ids of new links by person, which void each person's older ones of the purpose."""
+    if not user_ids:
+        return {}
+    session.execute(
+        update(SingleUseLink)
+        .where(
+            SingleUseLink.user_id.in_(user_ids),
+            SingleUseLink.purpose == purpose.value,
+            SingleUseLink.used_at.is_(None),
+            SingleUseLink.voided_at.is_(None),
+        )
+        .values(voided_at=now)
+        .execution_options(synchronize_session=False)
+    )
+    values = {"purpose": purpose.value, "created_at": now, "expires_at": now + LIFETIMES[purpose]}
+    made = session.execute(
+        insert(SingleUseLink).returning(SingleUseLink.user_id, SingleUseLink.id),
+        [{**values, "user_id": user_id, "nonce": secrets.token_hex(16)} for user_id in user_ids],
+    )
+    return {row.user_id: row.id for row in made}
 
 
 def void_links(

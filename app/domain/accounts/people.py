@@ -99,17 +99,19 @@ def _locked_member(session: Session, actor: Actor, membership_id: int) -> tuple[
     return found[0], found[1]
 
 
+def mail_context(*, name: str, email: str, company: str, vendor: str) -> dict[str, Any]:
+    """The values of a mail that invites somebody."""
+    return {"name": name, "email": email, "company": company, "vendor": vendor}
+
+
 def _mail_person(
     session: Session, user: User, *, company_id: int | None, template: str, link_id: int | None, now: datetime
 ) -> None:
     company = session.get(Company, company_id) if company_id is not None else None
     vendor = get_vendor(session)
-    context: dict[str, Any] = {
-        "name": user.name,
-        "email": user.email,
-        "company": company.name if company else vendor.name,
-        "vendor": vendor.name,
-    }
+    context = mail_context(
+        name=user.name, email=user.email, company=company.name if company else vendor.name, vendor=vendor.name
+    )
     queue_mail(
         session,
         template=template,
@@ -121,7 +123,7 @@ def _mail_person(
     )
 
 
-def send_invitation(session: Session, user: User, *, company_id: int | None, now: datetime) -> None:
+def _send_invitation(session: Session, user: User, *, company_id: int | None, now: datetime) -> None:
     """A link to people without a password; a word to those who have one already."""
     if user.password_hash is not None:
         _mail_person(session, user, company_id=company_id, template="membership_added", link_id=None, now=now)
@@ -183,7 +185,7 @@ def add_person(
         now=now,
         after={"email": user.email, "role": role.value},
     )
-    send_invitation(session, user, company_id=company_id, now=now)
+    _send_invitation(session, user, company_id=company_id, now=now)
     return membership
 
 
@@ -234,7 +236,7 @@ def resend_invitation(session: Session, actor: Actor, *, membership_id: int, now
     if user.password_hash is not None or user.is_disabled or not membership.is_active:
         raise Conflict(_("There is no open invitation for this person."))
     _require_open(session, membership.company_id)
-    send_invitation(session, user, company_id=membership.company_id, now=now)
+    _send_invitation(session, user, company_id=membership.company_id, now=now)
     audit.record(
         session,
         actor,
