@@ -18,7 +18,13 @@ from sqlalchemy.orm import Session
 from app.core.outbox import JobView
 
 #: Modules whose handlers the worker knows.
-HANDLER_MODULES = ["app.jobs.mail", "app.jobs.mail_sending", "app.jobs.housekeeping", "app.jobs.imports"]
+HANDLER_MODULES = [
+    "app.jobs.mail",
+    "app.jobs.mail_sending",
+    "app.jobs.housekeeping",
+    "app.jobs.companies",
+    "app.jobs.imports",
+]
 
 
 class Interrupted(Exception):

@@ -20,6 +20,7 @@ from app.domain.accounts.rules import role_name, roles_for
 from app.domain.catalogue.queries import list_agreements, list_tax_rates
 from app.domain.catalogue.readiness import gaps_of, read_facts
 from app.domain.ordering.closing import open_work_of
+from app.domain.ordering.merge_reads import merged_into
 
 blueprint = Blueprint("companies", __name__, url_prefix="/companies")
 
@@ -57,6 +58,7 @@ def company_page(
         "console/companies/show.html",
         company=company,
         branches=branches,
+        merged=merged_into(session, company_id),
         work=None if company.is_active else open_work_of(session, company_id),
         gaps=rows_of(gaps, company_id=company_id, branches=branches),
         people=queries.list_members(session, company_id=company_id, now=clock.now()),

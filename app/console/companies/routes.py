@@ -20,6 +20,7 @@ from app.core.web.door import allow, current_actor, do
 from app.core.web.extensions import db
 from app.core.web.fields import put_error
 from app.domain.accounts import actions, queries
+from app.domain.accounts.models import Company
 from app.domain.accounts.rules import AddressData, BranchData, PersonData
 from app.domain.catalogue import actions as catalogue_actions
 from app.domain.catalogue.companies import TaxData, open_company
@@ -42,8 +43,8 @@ def index() -> str:
         text=text,
         cursor=cursor,
         is_active={"unready": True, "closed": False}.get(state or ""),
-        also=[ready.label("is_ready")],
-        condition=~ready if state == "unready" else None,
+        also=[ready.label("is_ready"), Company.merged_into_id],
+        condition={"unready": ~ready, "closed": Company.merged_into_id.is_(None)}.get(state or ""),
     )
     return render_template(
         "console/companies/index.html",
@@ -118,7 +119,10 @@ def _put(form: CompanyForm, error: Conflict | InvalidInput) -> None:
 @blueprint.get("/<int:company_id>")
 @allow(Permission.COMPANY_READ)
 def show(company_id: int) -> Any:
-    """One company."""
+    """One company; one that was merged leads to the company that stayed."""
+    stays_id = queries.get_company(db.session(), company_id).merged_into_id
+    if stays_id is not None:
+        return redirect(url_for("console.companies.show", company_id=stays_id), 302)
     return company_page(company_id)
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import Select, exists, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from app.core.errors import NotFound
 from app.core.pages import COUNT_LIMIT, Page, SortKey, paginate
@@ -70,12 +70,18 @@ def get_company(session: Session, company_id: int) -> Company:
 def companies_by_number(
     session: Session, numbers: Collection[str], *, locked: bool = False
 ) -> dict[str, Any]:
-    """Companies of these numbers: id, number, name, is_active, visibility_mode; locked where asked for."""
-    statement: Any = select(
-        Company.id, Company.number, Company.name, Company.is_active, Company.visibility_mode
-    ).where(Company.number.in_(numbers))
+    """Companies of these numbers: id, number, name, is_active, visibility_mode; locked where asked for.
+
+    The number of a merged company leads to the one that stayed.
+    """
+    stays = aliased(Company)
+    statement: Any = (
+        select(stays.id, Company.number, stays.name, stays.is_active, stays.visibility_mode)
+        .join(stays, stays.id == func.coalesce(Company.merged_into_id, Company.id))
+        .where(Company.number.in_(numbers))
+    )
     if locked:
-        statement = statement.order_by(Company.id).with_for_update(key_share=True)
+        statement = statement.order_by(stays.id).with_for_update(key_share=True, of=stays)
     return {row.number: row for row in session.execute(statement)} if numbers else {}
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, aliased
 
 from app.core.clock import business_date
 from app.core.imports.verdicts import Verdict, rejected
@@ -118,8 +118,12 @@ _TITLES = {"list": "List price", "tier": "Tier "}
 def _companies(session: Session, numbers: Collection[str]) -> dict[str, Any]:
     if not numbers:
         return {}
+    # The number of a merged company leads to the one that stayed.
+    stays = aliased(Company)
     rows = session.execute(
-        select(Company.id, Company.number, Company.name, Company.currency).where(Company.number.in_(numbers))
+        select(stays.id, Company.number, stays.name, stays.currency)
+        .join(stays, stays.id == func.coalesce(Company.merged_into_id, Company.id))
+        .where(Company.number.in_(numbers))
     )
     return {row.number: row for row in rows}
 

@@ -14,6 +14,7 @@ from app.domain.ordering.carts import (
     use_cart,
 )
 from app.domain.ordering.closing import close_company, reopen_company
+from app.domain.ordering.merging import merge_companies, sweep_merged
 from app.domain.ordering.placing import Checkout, place_order
 from app.domain.ordering.price_requests import (
     answer_price_request,
@@ -47,6 +48,7 @@ __all__ = [
     "decline_price_request",
     "discard_cart",
     "expect_receipt",
+    "merge_companies",
     "place_order",
     "receive_stock",
     "release_order",
@@ -57,6 +59,7 @@ __all__ = [
     "restore_cart",
     "save_checkout_draft",
     "set_line_quantity",
+    "sweep_merged",
     "use_cart",
     "withdraw_price_request",
 ]

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from babel import Locale
-from sqlalchemy import ScalarSelect, insert, select
+from sqlalchemy import ScalarSelect, func, insert, select
 from sqlalchemy.orm import Session
 
 from app.core import audit
@@ -93,8 +93,12 @@ def vendor_facts(session: Session) -> VendorFacts:
 
 
 def company_id_of(number: str) -> ScalarSelect[int]:
-    """The company of a number, as a part of statements."""
-    return select(Company.id).where(Company.number == number).scalar_subquery()
+    """The company of a number, of a merged one the company that stayed, as a part of statements."""
+    return (
+        select(func.coalesce(Company.merged_into_id, Company.id))
+        .where(Company.number == number)
+        .scalar_subquery()
+    )
 
 
 def country_code(name: str) -> str:
@@ -120,6 +124,8 @@ def find_or_make_party(session: Session, actor: Actor, *, number: str, country: 
     :raises Conflict: the company is there and trades in another currency, or has no branch.
     """
     company = session.scalars(select(Company).where(Company.number == number)).one_or_none()
+    if company is not None and company.merged_into_id is not None:
+        company = session.get_one(Company, company.merged_into_id)
     if company is None:
         company = _make_company(session, actor, number=number, country=country, now=now)
     if company.currency != CURRENCY:

@@ -292,3 +292,39 @@ def test_a_company_is_closed_after_a_look_at_what_is_open(app: Flask, sales: Fla
     assert sales.get(f"{path}/close").status_code == 302
     assert sales.post(f"{path}/open").status_code == 303
     assert "This company is closed." not in sales.get(path).text
+
+
+def test_a_double_is_found_looked_at_and_merged(app: Flask, sales: FlaskClient, session: Session) -> None:
+    scene = make_scene(app)
+    with stored(app) as writing:
+        double = make_company(writing, "Kettle and Byte Ltd", number="17850")
+        number = add_order(writing, double, [(scene.products[0], 1, 0)], warehouse=scene.warehouse).number
+    path = f"/console/companies/{double.id}"
+    page = sales.get(f"{path}/merge").text
+    assert "same or similar name" in page
+    assert f'href="/console/companies/{double.id}/merge?into={scene.company.number}"' in page
+    assert "There is no company of the number" in sales.get(f"{path}/merge?into=nope").text
+    preview = sales.get(f"{path}/merge?into={scene.company.number}").text
+    assert "Main branch (17850)" in preview
+    assert "This cannot be undone." in preview
+    assert read(session, select(Company.merged_into_id).where(Company.id == double.id)) == [None]
+    assert sales.post(f"{path}/merge", data={"stays": "x"}).status_code == 422
+    assert sales.post(f"{path}/merge", data={"stays": double.id}).status_code == 409
+    answer = sales.post(f"{path}/merge", data={"stays": scene.company.id})
+    assert answer.headers["Location"] == f"/console/companies/{scene.company.id}"
+    assert sales.get(path).headers["Location"] == f"/console/companies/{scene.company.id}"
+    assert "was merged into this company" in sales.get(f"/console/companies/{scene.company.id}").text
+    assert scene.company.name.replace("&", "&amp;") in sales.get(f"/console/orders/{number}").text
+    listed = sales.get("/console/companies?q=17850").text
+    assert "Merged" in listed
+    assert sales.get(f"{path}/merge").status_code == 302
+
+
+def test_companies_of_two_currencies_are_not_merged(sales: FlaskClient, session: Session) -> None:
+    stays, double = make_company(session, "One"), make_company(session, "Two", currency="EUR")
+    page = sales.get(f"/console/companies/{double.id}/merge?into={stays.number}").text
+    assert "They cannot be merged." in page
+    assert "Merge into" not in page
+    answer = sales.post(f"/console/companies/{double.id}/merge", data={"stays": stays.id})
+    assert answer.status_code == 409
+    assert "different currencies" in answer.text
