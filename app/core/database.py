@@ -114,6 +114,7 @@ def configure_engine(engine: Engine) -> None:
         event.listen(engine, "begin", _on_sqlite_begin)
     elif engine.dialect.name == "postgresql":
         event.listen(engine, "connect", _on_postgres_connect)
+        _end_reading_by_commit(engine.dialect)
 
 
 def _on_sqlite_connect(connection: Any, record: ConnectionPoolEntry) -> None:
@@ -138,6 +139,24 @@ def _on_postgres_connect(connection: Any, record: ConnectionPoolEntry) -> None:
         cursor.execute("SET statement_timeout = '30s'")
         cursor.execute("SET idle_in_transaction_session_timeout = '60s'")
     connection.autocommit = autocommit
+
+
+def _end_reading_by_commit(dialect: Any) -> None:
+    """End read-only transactions, which have nothing to take back, by a commit.
+
+    At a rollback psycopg forgets its prepared statements, so that every page would have all of its
+    statements parsed and planned anew.
+    """
+    roll_back = dialect.do_rollback
+
+    def do_rollback(connection: Any) -> None:
+        driver = getattr(connection, "driver_connection", connection)
+        if driver.read_only and driver.info.transaction_status.name == "INTRANS":
+            driver.commit()
+        else:
+            roll_back(connection)
+
+    dialect.do_rollback = do_rollback
 
 
 def is_retryable(error: DBAPIError) -> bool:
