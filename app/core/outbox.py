@@ -344,22 +344,6 @@ def postpone(session: Session, kind: str, *, until: datetime) -> None:
     )
 
 
-def prune_done(
-    session: Session, *, before: datetime, limit: int, kinds: tuple[str, ...] | None = None
-) -> int:
-    """Delete at most `limit` jobs done before the moment given (of `kinds`, or of all); returns how many."""
-    # The bound on run_at, which is never later than the end, lets the database start in its index.
-    old = select(Job.id).where(
-        Job.state == JobState.DONE.value, Job.run_at < before, Job.finished_at < before
-    )
-    if kinds is not None:
-        old = old.where(Job.kind.in_(kinds))
-    pruned: Any = session.execute(
-        delete(Job).where(Job.id.in_(old.limit(limit))).execution_options(synchronize_session=False)
-    )
-    return int(pruned.rowcount)
-
-
 def beat(session: Session, worker: str, *, now: datetime) -> None:
     """Store a worker's sign of life."""
     seen: Any = session.execute(

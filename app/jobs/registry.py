@@ -22,6 +22,7 @@ HANDLER_MODULES = [
     "app.jobs.mail",
     "app.jobs.mail_sending",
     "app.jobs.housekeeping",
+    "app.jobs.pruning",
     "app.jobs.companies",
     "app.jobs.imports",
 ]

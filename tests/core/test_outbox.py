@@ -237,19 +237,6 @@ def test_a_carrier_gets_each_due_id_once_and_again_when_nobody_claims_it(session
     assert len(take(NOW + timedelta(minutes=6))) == 6
 
 
-def test_only_jobs_long_done_are_pruned(session: Session) -> None:
-    old, dead, fresh = add(session), add(session), add(session)
-    do(session, outbox.finish, taken(session), now=NOW)
-    do(session, outbox.fail, taken(session), "x", now=NOW, may_retry=False)
-    do(session, outbox.finish, taken(session), now=NOW + timedelta(days=3))
-
-    cut = NOW + timedelta(days=1)
-    assert do(session, outbox.prune_done, before=cut, limit=10, kinds=("other",)) == 0
-    assert do(session, outbox.prune_done, before=cut, limit=10) == 1
-    assert session.scalars(select(Job.id).order_by(Job.id)).all() == [dead, fresh]
-    assert old not in (dead, fresh)
-
-
 def test_signs_of_life_are_kept_per_worker(session: Session) -> None:
     for worker, seen in (("embedded:a", NOW), ("celery:b", EXPIRED), ("embedded:a", EXPIRED)):
         do(session, outbox.beat, worker, now=seen)
