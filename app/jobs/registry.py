@@ -25,6 +25,7 @@ HANDLER_MODULES = [
     "app.jobs.pruning",
     "app.jobs.companies",
     "app.jobs.imports",
+    "app.jobs.import_pruning",
 ]
 
 

@@ -34,6 +34,7 @@ PERIODIC = (
     Periodic("audit.check", timedelta(days=1)),
     Periodic("jobs.prune", timedelta(hours=1)),
     Periodic("sessions.prune", timedelta(hours=1)),
+    Periodic("imports.prune", timedelta(hours=1)),
 )
 PERIODIC_KINDS = tuple(periodic.kind for periodic in PERIODIC)
 

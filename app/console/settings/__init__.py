@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Flask, has_app_context
 
+from app.console.imports.sending import body_limit as imports_limit
 from app.console.settings import mail, routes
 from app.console.settings.room import blueprint
 from app.core.uploads import MEGABYTE, UploadLimits, set_limits_reader, upload_limits
@@ -30,8 +31,7 @@ def _limits() -> UploadLimits:
 
 
 def _most_imported() -> int:
-    limits = upload_limits()
-    return max(limits.table_bytes, limits.archive_bytes) + _FORM_BYTES
+    return imports_limit() + _FORM_BYTES
 
 
 def register(app: Flask) -> None:

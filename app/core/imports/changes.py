@@ -85,19 +85,16 @@ def newest_first(session: Session, run_id: int) -> Iterator[list[Change]]:
         yield [Change(row.subject, row.table_name, row.before, row.after, row.row_id) for row in rows]
 
 
-def forget(session: Session, run_id: int) -> None:
-    """Delete what is kept of a run's changes."""
-    session.execute(
-        delete(ImportChange).where(ImportChange.run_id == run_id).execution_options(synchronize_session=False)
+def oldest_run(session: Session, *, before: datetime) -> int | None:
+    """A run that ended before the moment and whose changes are still kept."""
+    old = select(ImportRun.id).where(ImportRun.finished_at < before)
+    return session.scalar(
+        select(ImportChange.run_id).where(ImportChange.run_id.in_(old)).order_by(ImportChange.run_id).limit(1)
     )
 
 
-def prune(session: Session, *, before: datetime, limit: int) -> int:
-    """Delete the changes of runs that ended before the moment, at most `limit` rows; returns how many."""
-    old = select(ImportRun.id).where(ImportRun.finished_at < before)
-    run_id = session.scalar(select(ImportChange.run_id).where(ImportChange.run_id.in_(old)).limit(1))
-    if run_id is None:
-        return 0
+def prune(session: Session, run_id: int, *, limit: int) -> int:
+    """Delete the first changes of a run, at most `limit`; returns how many."""
     last = session.scalar(
         select(ImportChange.seq)
         .where(ImportChange.run_id == run_id)

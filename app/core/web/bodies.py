@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from io import BytesIO
-from typing import IO, Any
+from pathlib import Path
+from typing import IO, Any, cast
 from urllib.parse import unquote_to_bytes
 
 from flask import Flask, Request, current_app
@@ -13,6 +15,8 @@ from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 
 _FORM = "application/x-www-form-urlencoded"
+#: Bytes of one file that are kept in memory.
+_IN_MEMORY = 500_000
 
 
 class Utf8FormParser(FormDataParser):
@@ -49,6 +53,18 @@ class Utf8Request(Request):
     """A request whose forms are UTF-8, and that is large only where large files are taken."""
 
     form_data_parser_class = Utf8FormParser
+
+    def _get_file_stream(
+        self,
+        total_content_length: int | None,
+        content_type: str | None,
+        filename: str | None = None,
+        content_length: int | None = None,
+    ) -> IO[bytes]:
+        """Files beyond half a megabyte go to the disk they will stay on; the system's own may be memory."""
+        folder = Path(current_app.config["DATA_DIR"]) / "uploads"
+        folder.mkdir(parents=True, exist_ok=True)
+        return cast(IO[bytes], tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY, dir=str(folder)))
 
     @property
     def max_content_length(self) -> int | None:

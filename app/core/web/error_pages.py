@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException, SecurityError
 
 from app.core.errors import DomainError, PermissionDenied
 from app.core.texts import _
+from app.core.uploads import MEGABYTE
 from app.core.web.door import audit_refusal
 from app.core.web.extensions import db
 
@@ -98,7 +99,11 @@ def register(app: Flask) -> None:
         messages = {
             404: _("There is nothing at this address, or it belongs to somebody else."),
             405: _("This address does not take that kind of request."),
-            413: _("What you sent is larger than allowed. Send a smaller file or fewer rows."),
+            413: _(
+                "What you sent is larger than the %(most)s MB that are taken here. "
+                "Send a smaller file or fewer rows.",
+                most=(request.max_content_length or 0) // MEGABYTE,
+            ),
         }
         message = messages.get(status, _("The request was not understood. Go back and try again."))
         return render_error(status, title_of(status), message)

@@ -77,7 +77,8 @@ class _Reader:
             if len(self._headings) < _REMEMBERED:
                 self._headings[said] = known
         key, heading = known
-        quantity = cells.whole("quantity", lowest=1, highest=MAX_QUANTITY) or 1
+        has_quantity = bool(cells.raw("quantity"))
+        quantity = cells.whole("quantity", lowest=1, highest=MAX_QUANTITY) if has_quantity else 1
         price = self._price(cells)
         return f"{key}\n{sku_key}\n{quantity}", PriceStep(sku, sku_key, heading, quantity, price)
 
@@ -156,17 +157,19 @@ class PricesKind(PlainKind):
         repeats = Repeats(recalled)
         judged = Judged([], repeats.memories, batch.work, batch.changes)
         for item in items:
-            verdict = item.fault or repeats.verdict(item)
+            says_price = item.fault is None and item.value.price is not None
+            verdict = item.fault or (repeats.verdict(item) if says_price else None)
             if verdict is None:
                 verdict = batch.judge(item.value)
-                if not verdict.code:
+                if says_price and not verdict.code:
                     repeats.keep(item)
             judged.verdicts.append(verdict)
         return judged
 
     def memories(self, items: Sequence[Item], recalled: Mapping[str, str]) -> dict[str, str]:
-        """What the first row of each step said."""
-        return memories_of(items, recalled)
+        """The first price of each step."""
+        said = [item for item in items if item.fault is None and item.value.price is not None]
+        return memories_of(said, recalled)
 
     def store(
         self, session: Session, actor: Actor, plan: FilePlan, judged: Judged, *, run_id: int, now: datetime
