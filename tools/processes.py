@@ -115,8 +115,6 @@ class Processes:
             f"--graceful-timeout={STOP_S - 2:.0f}",
             "--log-level=warning",
             "--no-control-socket",
-            # What proxies say is read in one place, by PROXY_HOPS.
-            "--forwarded-allow-ips=",
         )
         if self.jobs == "embedded":
             self.start("The worker", "flask", "jobs", "work")

@@ -51,8 +51,18 @@ def migration_heads() -> frozenset[str]:
 
 def is_at_head(session: Session) -> bool:
     """Whether the database is at this version; in a scope over all companies."""
-    present = MigrationContext.configure(session.connection()).get_current_heads()
-    return set(present) == migration_heads()
+    return _present(session) == migration_heads()
+
+
+def is_ahead(session: Session) -> bool:
+    """Whether a newer version has migrated the database: this one goes on beside it until restarted."""
+    present, heads = _present(session), migration_heads()
+    numbered = all(name.isdigit() for name in present | heads)
+    return bool(present) and numbered and min(map(int, present)) > max(map(int, heads))
+
+
+def _present(session: Session) -> frozenset[str]:
+    return frozenset(MigrationContext.configure(session.connection()).get_current_heads())
 
 
 def missing_workers(session: Session, *, jobs: str, now: datetime) -> list[str]:
@@ -69,6 +79,9 @@ def check_migrations(session: Session) -> Finding:
     """Whether the schema is this version's."""
     if is_at_head(session):
         return ok("migrations", _("The database's schema is this version's."))
+    if is_ahead(session):
+        text = _("The database's schema is a newer version's.")
+        return note("migrations", text, _("Restart server and worker with that version."))
     return problem(
         "migrations",
         _("The database's schema is not this version's."),

@@ -64,7 +64,10 @@ def serving_refusals(app: Flask) -> list[str]:
         with all_companies(session, reason="flask doctor"):
             migrations = checks.check_migrations(session)
         session.rollback()
-        refused = [] if migrations.is_ok else [f"{migrations.text} {migrations.remedy}."]
+        if migrations.level is Level.PROBLEM:
+            refused = [
+                "The database's schema is an older version's: make a backup, then run `flask db upgrade`."
+            ]
     return refused
 
 
@@ -108,7 +111,7 @@ def _stored(session: Session, config: Any) -> Iterator[Finding]:
     with all_companies(session, reason="flask doctor"):
         schema = next(settled("migrations", lambda: checks.check_migrations(session)))
         yield schema
-        if not schema.is_ok:
+        if schema.level is Level.PROBLEM:
             return
         looks: dict[str, Look] = {
             "worker": lambda: checks.check_worker(session, config, now=now),

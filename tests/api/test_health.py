@@ -88,6 +88,15 @@ def test_an_older_database_is_not_ready(app: Flask, session: Session) -> None:
     assert body["checks"]["migrations"] == "the database is not at this version: flask db upgrade"
 
 
+def test_a_version_that_is_about_to_be_replaced_goes_on_beside_the_new_schema(
+    app: Flask, session: Session
+) -> None:
+    stamp(session, "9999")
+    beat(app, "embedded:host:1", age_s=1)
+
+    assert readiness(app)[0] == 200
+
+
 def test_celery_needs_its_dispatcher_and_a_worker(app: Flask, session: Session) -> None:
     app.config["JOBS"] = "celery"
     stamp(session)

@@ -6,6 +6,7 @@ import http.client
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -192,3 +193,39 @@ def test_exactly_so_many_proxies_are_believed(
         "/seen", base_url="http://127.0.0.1", headers=headers, environ_overrides={"REMOTE_ADDR": "192.0.2.1"}
     )
     assert answer.text == f"{address} {scheme} 127.0.0.1"
+
+
+def test_an_older_schema_is_not_served(tmp_path: Path) -> None:
+    assert run("flask", "setup", *SETUP, data_dir=tmp_path, BASE_URL=ADDRESS).returncode == 0
+    connection = sqlite3.connect(tmp_path / "sellthru.db")
+    with connection:
+        connection.execute("UPDATE alembic_version SET version_num = '0001'")
+    connection.close()
+    done = run("tools.serve", data_dir=tmp_path, BASE_URL=ADDRESS)
+    assert (done.returncode, done.stderr.splitlines()) == (
+        1,
+        ["The database's schema is an older version's: make a backup, then run `flask db upgrade`."],
+    )
+
+
+def test_gunicorn_by_hand_believes_no_header_either(tmp_path: Path) -> None:
+    (tmp_path / "seen.py").write_text(
+        "def app(environ, start):\n"
+        "    start('200 OK', [])\n"
+        "    return [environ['wsgi.url_scheme'].encode()]\n"
+    )
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = listener.getsockname()[1]
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gunicorn", "seen:app", f"--bind=fd://{listener.fileno()}"]
+            + ["--no-control-socket", f"--pythonpath={tmp_path}", "--log-level=critical"],
+            cwd=ROOT,
+            pass_fds=[listener.fileno()],
+        )
+        try:
+            assert ask(port, "/", **{"X-Forwarded-Proto": "https"}) == (200, "http")
+        finally:
+            process.terminate()
+            process.wait()
