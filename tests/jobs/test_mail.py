@@ -14,7 +14,7 @@ from app.core.outbox import Job, JobView
 from app.domain.accounts.mails import queue_mail
 from app.domain.accounts.models import MailMessage
 from app.jobs.execution import in_transaction, sessions_of
-from app.jobs.mail import absolute_url, checked_address, money_text, render, render_mail
+from app.jobs.mail import absolute_url, checked_address, look_of, money_text, render, render_mail
 from app.jobs.registry import Unworkable
 from app.jobs.worker import Worker
 from tests.factories.accounts import NOW, make_vendor, read
@@ -103,6 +103,34 @@ def test_a_confirmation_shows_lines_totals_and_the_way_to_the_order(in_app: Flas
     assert f"See the order: {address}" in text
     assert f'href="{address}"' in html
     assert "Memory &lt;16 GB&gt;" in html
+
+
+@pytest.mark.parametrize("template", CONTEXTS)
+def test_every_mail_has_the_vendors_logo_accent_and_legal_footer(
+    in_app: Flask, session: Session, template: str
+) -> None:
+    vendor = make_vendor(session)
+    vendor.accent, vendor.logo_key, vendor.tax_id = (
+        "#1a7f37",
+        "0123456789abcdef0123456789abcdef.png",
+        "GB 123",
+    )
+    vendor.legal_name, vendor.street, vendor.postcode = "Larkspur <Supplies> Ltd", "4 Quay", "L1"
+    vendor.city, vendor.country = "Leith", "GB"
+    _subject, text, html = render(template, CONTEXTS[template], vendor_name="Larkspur", look=look_of(vendor))
+
+    assert f'src="{in_app.config["BASE_URL"]}/brand/logo/{key}"' in html
+    assert "background:#1a7f37" in html
+    assert "Larkspur &lt;Supplies&gt; Ltd<br>4 Quay, L1 Leith, United Kingdom<br>Tax id GB 123" in html
+    assert "Larkspur <Supplies> Ltd\n4 Quay, L1 Leith, United Kingdom\nTax id GB 123" in text
+
+
+def test_a_vendor_without_a_look_has_its_name_and_our_colour(in_app: Flask, session: Session) -> None:
+    _subject, text, html = render("invitation", CONTEXTS["invitation"], vendor_name="Larkspur")
+
+    assert "<img" not in html
+    assert "background:#1f5fd6" in html
+    assert text.rstrip().endswith("the reseller portal of Larkspur.")
 
 
 def test_an_answer_names_price_and_last_day(in_app: Flask) -> None:

@@ -116,7 +116,9 @@ def _orders(vendor: Vendor) -> list[tuple[str, str]]:
 
 
 def _address(vendor: Vendor) -> list[tuple[str, str]]:
-    where = _("from BASE_URL") if is_given("BASE_URL_IS_GIVEN") else _("from here")
+    where = _("stored here") if vendor.base_url else _("not set yet")
+    if is_given("BASE_URL_IS_GIVEN"):
+        where = _("from BASE_URL")
     return [(_("Address"), f"{base_url(db.session(), current_app.config)} ({where})")]
 
 
@@ -125,7 +127,7 @@ def _mail(vendor: Vendor) -> list[tuple[str, str]]:
     if setup is None:
         return [(_("Mail server"), _("not set: mails are kept in the mail log"))]
     server = f"{setup.server.host}:{setup.server.port}" if setup.server else _("cannot be used")
-    where = _("from MAIL_URL") if setup.is_of_environment else _("from here")
+    where = _("from MAIL_URL") if setup.is_of_environment else _("stored here")
     facts = [(_("Mail server"), f"{server} ({where})"), (_("Sender"), setup.sender or _("not set"))]
     if setup.reply_to:
         facts.append((_("Reply address"), setup.reply_to))

@@ -60,6 +60,10 @@ def _change(entry: Any) -> dict[str, Any]:
     before.pop("section", None)
     version = after.pop("version", None)
     before.pop("version", None)
+    for values in (before, after):
+        if "logo_key" in values:
+            # A key says nothing to anybody.
+            values["logo"] = _("another") if values.pop("logo_key") else None
     names = sorted({*before, *after})
     return {
         "at": entry.at,
