@@ -5,6 +5,7 @@
     database.dump           PostgreSQL's, in pg_dump's own format
     secret_key              what cookies and links are signed with
     demo-passwords.json     of a demo only
+    mail_password           of the stored mail server
     uploads/ab/ab….jpg      uploads under their keys
     uploads-later/…         those that changed while the backup ran; they take the place of the first copy
 
@@ -27,6 +28,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from app.adapters.mail_setup import PASSWORD_FILE
 from app.adapters.storage import KEY
 
 FORMAT = "sellthru-backup"
@@ -34,6 +36,8 @@ FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
 SECRET = "secret_key"  # noqa: S105 - a file's name
 PASSWORDS = "demo-passwords.json"
+#: Files that nobody else on the machine may read.
+PRIVATE = (SECRET, PASSWORDS, PASSWORD_FILE)
 DATABASES = {"sqlite": "database.sqlite", "postgresql": "database.dump"}
 LATER = "uploads-later/"
 UPLOADS = "uploads/"
@@ -80,7 +84,7 @@ class Manifest:
 
 def is_member_name(name: str) -> bool:
     """Whether a backup may hold a file of that name: ours alone, so that no path leads out of it."""
-    if name in {SECRET, PASSWORDS, *DATABASES.values()}:
+    if name in {*PRIVATE, *DATABASES.values()}:
         return True
     found = _UPLOAD.fullmatch(name)
     return found is not None and found[2].startswith(found[1])
@@ -179,7 +183,7 @@ class Backup:
 
     def _extract(self, name: str, member: Member, target: Path) -> None:
         digest, size = hashlib.sha256(), 0
-        mode = 0o600 if name in {SECRET, PASSWORDS} else 0o666
+        mode = 0o600 if name in PRIVATE else 0o666
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
         try:
             with self._archive.open(name) as content, os.fdopen(os.open(target, flags, mode), "wb") as file:

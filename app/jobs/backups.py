@@ -34,6 +34,7 @@ from app.adapters.backups import (
     open_backup,
     open_writer,
 )
+from app.adapters.mail_setup import PASSWORD_FILE
 from app.core import clock
 from app.core.revisions import product_version, revision_of
 from app.core.web.extensions import db
@@ -105,8 +106,9 @@ def take(place: Place, target: Path) -> Manifest:
             _add_uploads(writer, place, seen)
             if place.secret:
                 writer.add_text(SECRET, f"{place.secret}\n")
-            if (place.data_dir / PASSWORDS).is_file():
-                writer.add_file(PASSWORDS, place.data_dir / PASSWORDS)
+            for name in (PASSWORDS, PASSWORD_FILE):
+                if (place.data_dir / name).is_file():
+                    writer.add_file(name, place.data_dir / name)
             writer.add_manifest(manifest)
     return manifest
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from sqlalchemy import Connection, text
 
 from app.adapters import postgres_programs
-from app.adapters.backups import DATABASES, PASSWORDS, SECRET, Backup, BackupError, Manifest, open_backup
+from app.adapters.backups import DATABASES, PRIVATE, Backup, BackupError, Manifest, open_backup
 from app.core.revisions import known_revisions, revision_of
 from app.jobs.backups import Place, opened_copy, said_in_a_sentence
 from app.jobs.tally import Tally, any_tables, compare, take_tally
@@ -145,7 +145,7 @@ def _taken_back_on_failure(place: Place) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        for name in ("uploads", SECRET, PASSWORDS):
+        for name in ("uploads", *PRIVATE):
             target = place.data_dir / name
             shutil.rmtree(target) if target.is_dir() else target.unlink(missing_ok=True)
         if place.kind == "postgresql":
@@ -163,7 +163,7 @@ def empty_postgres(place: Place) -> None:
 
 def _place_files(staged: Path, place: Place) -> None:
     (staged / "uploads").mkdir(exist_ok=True)
-    for name in ("uploads", SECRET, PASSWORDS):
+    for name in ("uploads", *PRIVATE):
         if (staged / name).exists():
             (staged / name).replace(place.data_dir / name)
 

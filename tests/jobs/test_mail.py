@@ -45,6 +45,7 @@ CONTEXTS: dict[str, dict[str, Any]] = {
     "order_confirmation": ORDER,
     "new_order_alert": ORDER,
     "order_cancelled": {**ORDER, "reason": "no longer needed"},
+    "company_export": {"company": "Kettle & Byte", "days": 7, "url": "/company/data"},
     "price_request_alert": {**REQUEST, "note": "by Friday"},
     "price_request_answer": {
         **REQUEST, "unit_price": "17.5", "currency": "EUR", "valid_until": "2026-11-30", "answer": "Hello"
@@ -110,11 +111,8 @@ def test_every_mail_has_the_vendors_logo_accent_and_legal_footer(
     in_app: Flask, session: Session, template: str
 ) -> None:
     vendor = make_vendor(session)
-    vendor.accent, vendor.logo_key, vendor.tax_id = (
-        "#1a7f37",
-        "0123456789abcdef0123456789abcdef.png",
-        "GB 123",
-    )
+    key = "0123456789abcdef0123456789abcdef.png"
+    vendor.accent, vendor.logo_key, vendor.tax_id = "#1a7f37", key, "GB 123"
     vendor.legal_name, vendor.street, vendor.postcode = "Larkspur <Supplies> Ltd", "4 Quay", "L1"
     vendor.city, vendor.country = "Leith", "GB"
     _subject, text, html = render(template, CONTEXTS[template], vendor_name="Larkspur", look=look_of(vendor))

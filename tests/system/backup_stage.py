@@ -104,6 +104,7 @@ def instance(kind: str, folder: Path, *, products: int = 50, buyers: int = BUYER
             connection.execute(text("INSERT INTO alembic_version VALUES (:r)"), {"r": newest_revision()})
         with TenantSession(bind=engine) as session:
             (folder / "data" / "secret_key").write_text(SECRET)
+            (folder / "data" / "mail_password").write_text("kept apart")
             place = backups.Place(folder / "data", engine, SECRET)
             made = Instance(url, folder, session, place, *fill(session, products, buyers))
             for _ in range(5):

@@ -116,7 +116,9 @@ def check_copy(url: str, data: Path, target: Path, before: int, after: int) -> N
     assert restored.returncode == 0, restored.stderr
     assert "Restored" in restored.stdout
     assert (data / "secret_key").read_text().strip() == SECRET
-    assert (data / "secret_key").stat().st_mode & 0o777 == 0o600
+    assert (data / "mail_password").read_text() == "kept apart"
+    for name in ("secret_key", "mail_password"):
+        assert (data / name).stat().st_mode & 0o777 == 0o600
     with opened(url) as engine, TenantSession(bind=engine) as session:
         if url.startswith("sqlite"):
             with engine.connect() as connection:
