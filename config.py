@@ -107,7 +107,7 @@ def find_secret(data_dir: Path, environment: Mapping[str, str] = os.environ) -> 
     given = environment.get("SECRET_KEY")
     if given:
         return given
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, UnicodeError):
         return (data_dir / SECRET_FILE).read_text().strip() or None
     return None
 
@@ -121,6 +121,8 @@ def make_secret(data_dir: Path) -> str:
     try:
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(secrets.token_hex(32))
+            file.flush()
+            os.fsync(file.fileno())
         if path.is_file() and not path.stat().st_size:
             path.unlink()
         with contextlib.suppress(FileExistsError):

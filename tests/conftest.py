@@ -27,7 +27,7 @@ from app.core.web.extensions import db
 DATABASES = ("sqlite", "postgres")
 
 # Processes that tests start serve http on loopback; what a real instance refuses is tested by itself.
-os.environ.setdefault("SELLTHRU_ENV", "development")
+os.environ["SELLTHRU_ENV"] = "development"
 
 
 def _create_schema(url: str) -> None:

@@ -10,8 +10,6 @@ from typing import Any
 import click
 from flask import Flask, current_app
 from flask.cli import with_appcontext
-from sqlalchemy import create_engine, text
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 import config as settings
@@ -21,10 +19,8 @@ from app.core.findings import Finding, Level, note, ok, problem
 from app.core.tenancy import all_companies
 from app.core.web.extensions import db
 from app.domain.ordering.readiness import list_steps, read_facts
-from app.jobs.instance import first_line, is_missing, known_vendor, start_refusals
+from app.jobs.instance import database_fault, first_line, is_missing, known_vendor, start_refusals
 
-#: A database that is away must not keep whoever asks waiting.
-CONNECT_S = 5
 #: The wall clock and the monotonic one may differ by this much while we look.
 JUMP_S = 0.5
 
@@ -57,7 +53,7 @@ def serving_refusals(app: Flask) -> list[str]:
     """Why the instance cannot be served, by its database."""
     fault = database_fault(db.session())
     if fault is not None:
-        return [fault.text]
+        return [fault]
     refused = start_refusals(app)
     session = db.session()
     if not refused and not is_missing(session):
@@ -80,7 +76,7 @@ def examine(session: Session) -> Iterator[Finding]:
     yield from settled("base_url", lambda: checks.check_base_url(config))
     yield from settled("storage", lambda: checks.check_storage(config, tries_it=True))
     yield from settled("disk", lambda: checks.check_disk(config))
-    fault = database_fault(session)
+    fault = _database(session)
     if fault is not None:
         yield fault
     elif (vendor := _vendor(session)) is None:
@@ -148,26 +144,7 @@ def start_settings() -> list[Finding]:
     ]
 
 
-def database_fault(session: Session) -> Finding | None:
+def _database(session: Session) -> Finding | None:
     """Why the database does not answer; None where it does, or is an embedded one that is not there yet."""
-    if is_missing(session):
-        return None
-    url = session.get_bind().engine.url
-    arguments = {"connect_timeout": CONNECT_S} if url.get_backend_name() == "postgresql" else {}
-    try:
-        engine = create_engine(url, connect_args=arguments)
-        try:
-            with engine.connect() as connection:
-                connection.execute(text("SELECT 1"))
-                if url.get_backend_name() == "sqlite":
-                    connection.execute(text("SELECT count(*) FROM sqlite_master"))
-        finally:
-            engine.dispose()
-    except (DBAPIError, OSError, UnicodeError) as error:
-        why = first_line(error.orig if isinstance(error, DBAPIError) else error)
-        return problem(
-            "database",
-            f"The database cannot be reached: {why.rstrip('.')}.",
-            "Start it, or correct DATABASE_URL.",
-        )
-    return None
+    fault = database_fault(session)
+    return problem("database", fault, "Start it, or correct DATABASE_URL.") if fault else None

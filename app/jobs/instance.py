@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 from flask import Flask, current_app
-from sqlalchemy import inspect, select
+from sqlalchemy import create_engine, inspect, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -19,6 +19,8 @@ from app.core.tenancy import all_companies
 from app.core.web.extensions import db
 from app.domain.accounts.models import Vendor
 
+#: A database that is away must not keep whoever asks waiting.
+CONNECT_S = 5
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 
 
@@ -50,17 +52,43 @@ def is_missing(session: Session) -> bool:
     return bool(url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists())
 
 
+def database_fault(session: Session) -> str | None:
+    """Why the database does not answer, in a sentence; None where it does, or is not there yet."""
+    if is_missing(session):
+        return None
+    url = session.get_bind().engine.url
+    is_embedded = url.get_backend_name() == "sqlite"
+    asked = create_engine(url, connect_args={} if is_embedded else {"connect_timeout": CONNECT_S})
+    try:
+        with asked.connect() as connection:
+            connection.execute(text("SELECT count(*) FROM sqlite_master" if is_embedded else "SELECT 1"))
+    except (DBAPIError, OSError, UnicodeError) as error:
+        why = first_line(error.orig if isinstance(error, DBAPIError) else error)
+        return f"The database cannot be reached: {why.rstrip('.')}."
+    finally:
+        asked.dispose()
+    return None
+
+
+def insist_on_database(session: Session) -> None:
+    """:raises click.ClickException: the database does not answer, said before anybody waits for it."""
+    fault = database_fault(session)
+    if fault is not None:
+        raise click.ClickException(fault)
+
+
 def start_refusals(app: Flask) -> list[str]:
     """Why the instance must not be served, by what its database says; nothing while that cannot be asked."""
     with app.app_context():
         try:
-            vendor = known_vendor(db.session())
-        except DBAPIError as error:
-            app.logger.error("the database cannot be reached: %s", first_line(error.orig))
-            return []
+            fault = database_fault(db.session())
+            vendor = None if fault else known_vendor(db.session())
         finally:
             db.session.remove()
             db.engine.dispose()
+    if fault is not None:
+        app.logger.error(fault)
+        return []
     is_production = settings.is_production(os.environ)
     if vendor is None:
         return ["This instance is not set up yet; run `flask setup`."] if is_production else []

@@ -29,7 +29,14 @@ from app.domain.accounts.queries import list_admins
 from app.domain.accounts.rules import AddressData, PersonData
 from app.domain.accounts.vendor_rules import VendorData, legal_address
 from app.jobs.demo import PASSWORD_FILE
-from app.jobs.instance import MIGRATIONS, KnownVendor, keep_secret, known_vendor, saying_database_faults
+from app.jobs.instance import (
+    MIGRATIONS,
+    KnownVendor,
+    insist_on_database,
+    keep_secret,
+    known_vendor,
+    saying_database_faults,
+)
 from app.jobs.questions import answer_all, with_questions
 
 
@@ -54,6 +61,7 @@ def setup(no_input: bool, **given: str | None) -> None:
     once and for 7 days.
     """
     with saying_database_faults():
+        insist_on_database(db.session())
         refuse_if_taken(db.session())
         answers = answer_all(given, may_ask=not no_input and has_terminal())
         vendor, admin = read_vendor(answers), PersonData(answers["admin_name"], answers["admin_email"])

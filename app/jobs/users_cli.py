@@ -20,7 +20,7 @@ from app.domain.accounts import actions
 from app.domain.accounts.links import LIFETIMES, Purpose, address_of
 from app.domain.accounts.queries import list_admins
 from app.domain.accounts.recovery import Recovery
-from app.jobs.instance import insist_on_secret, known_vendor, saying_database_faults
+from app.jobs.instance import insist_on_database, insist_on_secret, known_vendor, saying_database_faults
 
 users = AppGroup("users", help="People who may sign in.")
 
@@ -40,6 +40,7 @@ def recover_admin(email: str | None) -> None:
     """
     session = db.session()
     with saying_database_faults():
+        insist_on_database(session)
         if known_vendor(session) is None:
             raise click.ClickException("This instance is not set up yet; run `flask setup`.")
         if email is None:
