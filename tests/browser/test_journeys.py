@@ -249,6 +249,7 @@ def test_a_file_is_tried_imported_and_its_bad_rows_downloaded(visit: Visit, tmp_
     sales = visit("vendor_sales")
     page = sales.page
     sales.go("/console/imports/new")
+    page.get_by_role("link", name="Products and list prices", exact=True).click()
     page.get_by_label("Files").set_input_files(file)
     page.get_by_role("button", name="Send and look at the columns").click()
     expect(page.get_by_label("Column MPN holds")).to_be_visible()
@@ -267,7 +268,20 @@ def test_a_file_is_tried_imported_and_its_bad_rows_downloaded(visit: Visit, tmp_
         page.get_by_role("link", name="Rejected rows").click()
     header, *rejected = list(csv.reader(read(waiting.value).splitlines()))
     assert [row[header.index("SKU")] for row in rejected] == ["BRW-3", "BRW-4"]
+    page.get_by_role("link", name="All changes").click()
+    expect(page.locator("main")).to_contain_text("Browser made two")
+    sales.check_at(1280)
+    sales.check_at(390)
+    page.go_back()
+    done = page.url
     assert rows_with(sales, "/console/products?q=BRW-", "BRW-") == 2
+
+    page.goto(done)
+    page.locator("summary", has_text="Undo").click()
+    page.get_by_role("button", name="changes back").click()
+    expect(page.locator("main")).to_contain_text("This import was undone.", timeout=30_000)
+    sales.check()
+    assert rows_with(sales, "/console/products?q=BRW-", "BRW-") == 0
 
 
 def read(download: Download) -> str:

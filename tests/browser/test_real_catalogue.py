@@ -61,7 +61,7 @@ def catalogue(tmp_path: Path) -> tuple[Path, list[list[str]]]:
 
 def import_file(page: Page, address: str, file: Path) -> None:
     """Send the file, take the columns as they were found, and wait for the last row."""
-    page.goto(address + "/console/imports/new")
+    page.goto(address + "/console/imports/new/products")
     page.get_by_label("Files").set_input_files(file)
     page.get_by_role("button", name="Send and look at the columns").click()
     page.get_by_role("button", name="Import at once").click()

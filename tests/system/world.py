@@ -16,7 +16,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from flask import Flask
+from flask import Flask, current_app
 from PIL import Image
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
@@ -24,6 +24,7 @@ from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
 from app import create_app
+from app.adapters.storage import LocalStore
 from app.core.audit import AuditEntry
 from app.core.database import writing
 from app.core.imports.models import ImportMapping
@@ -34,6 +35,7 @@ from app.core.web.extensions import db
 from app.domain.accounts.models import (
     Branch,
     Company,
+    CompanyExport,
     EndCustomer,
     MailMessage,
     Membership,
@@ -348,7 +350,7 @@ def _by_web(app: Flask, shared: dict[str, Any], staff: dict[Role, str]) -> None:
         assert answer.status_code == 303, answer.text
     table = b"sku,name,price\nNEW-1,New drive,12.50\n,nameless,1e9\n"
     answer = client.post(
-        "/console/imports/new",
+        "/console/imports/new/products",
         data={"files": (io.BytesIO(table), "parts.csv"), "currency": "USD", "mapping": ""},
     )
     assert answer.status_code == 303, answer.text
@@ -427,6 +429,7 @@ def _complete(session: Session, shared: dict[str, Any], parties: list[Party]) ->
             select(ProductMedia).where(ProductMedia.product_id == shared["product_id"])
         ).one()
         shared["medium_id"], shared["key"] = medium.id, medium.storage_key
+        shared["console.imports"] = {"name": "products", "extension": "csv"}
         shared["token"], shared["step"] = "0" * 40, "answer"
         session.rollback()
         session.expunge_all()
@@ -483,7 +486,21 @@ def _complete_party(session: Session, party: Party) -> None:
     party.keys["entry_id"] = session.scalar(
         select(func.min(AuditEntry.id)).where(AuditEntry.company_id == company_id)
     )
+    for by_vendor, area in ((False, "portal.company"), (True, "console.companies")):
+        archive = CompanyExport(
+            company_id=company_id, by_vendor=by_vendor, state="ready", asked_by_name=f"{word} asker",
+            storage_key=_archive(word), size=9, created_at=NOW, expires_at=NOW + timedelta(days=3650),
+        )  # fmt: skip
+        session.add(archive)
+        session.flush()
+        party.keys[area] = {"export_id": archive.id}
     party.keys["session_id"] = _other_session(session, gone, by_role[Role.APPROVER].id, word)
+
+
+def _archive(word: str) -> str:
+    """A file of the store with the company's word in it."""
+    store = LocalStore(Path(current_app.config["DATA_DIR"]) / "uploads")
+    return store.save(io.BytesIO(f"{word} archive".encode()), extension=".zip")
 
 
 def _other_session(session: Session, user_id: int, membership_id: int, word: str) -> int:

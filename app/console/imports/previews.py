@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 from app.core.imports import changes
 from app.core.imports.kinds import ImportKind
 from app.core.imports.models import ImportRun
-from app.core.texts import _
+from app.core.texts import N_, _
 
-SHOWN_CHANGES = 20
+SHOWN_CHANGES = 10
 #: Values of one change; a new product has many.
 SHOWN_VALUES = 6
 #: Kept for undoing alone.
@@ -26,19 +26,33 @@ def first_changes(session: Session, import_run: ImportRun, kind: ImportKind) -> 
     return shown(changes.list_changes(session, import_run.id).items[:SHOWN_CHANGES], kind)
 
 
-def list_counts(session: Session, import_run: ImportRun) -> list[dict[str, Any]]:
-    """Rows made, changed and removed by what they are, for the question before undoing."""
+def list_counts(session: Session, import_run: ImportRun) -> list[str]:
+    """What would be taken back, for the question before undoing: `Product: 40 new, 2 changed`."""
     if not import_run.change_count:
         return []
     return [
-        {"record": record(table), "created": numbers[0], "updated": numbers[1], "removed": numbers[2]}
+        f"{record(table)}: {_counted(*numbers)}"
         for table, numbers in changes.count_changes(session, import_run.id).items()
     ]
 
 
+def _counted(created: int, updated: int, removed: int) -> str:
+    parts = [
+        _("%(n)s new", n=created) if created else "",
+        _("%(n)s changed", n=updated) if updated else "",
+        _("%(n)s removed", n=removed) if removed else "",
+    ]
+    return ", ".join(filter(None, parts))
+
+
+#: Tables whose own name says little.
+_RECORDS = {"price_row": N_("Price"), "product_media": N_("Image")}
+
+
 def record(table: str) -> str:
     """A table in words."""
-    return table.replace("_", " ").capitalize()
+    known = _RECORDS.get(table)
+    return _(known) if known else table.replace("_", " ").capitalize()
 
 
 def shown(rows: Iterable[Any], kind: ImportKind) -> list[dict[str, Any]]:
