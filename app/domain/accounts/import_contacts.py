@@ -20,7 +20,7 @@ from app.core.permissions import Actor, Permission, Role
 from app.core.texts import N_, _
 from app.domain.accounts import import_contact_store
 from app.domain.accounts.import_contact_store import Stored, Work
-from app.domain.accounts.import_lookups import unknown_company
+from app.domain.accounts.import_lookups import company_refusal
 from app.domain.accounts.queries import companies_by_number
 from app.domain.accounts.rules import normal_email, one_line, role_name, roles_for
 
@@ -179,9 +179,10 @@ class ContactsKind(PlainKind):
 
 
 def _judge(row: ContactRow, stored: Stored, work: Work) -> Verdict:
-    company = stored.companies.get(row.company)
-    if company is None:
-        return unknown_company(row.company)
+    company: Any = stored.companies.get(row.company)
+    refusal = company_refusal(company, row.company)
+    if refusal is not None:
+        return refusal
     if not company.is_active:
         return rejected(
             "company_closed",

@@ -70,18 +70,25 @@ def get_company(session: Session, company_id: int) -> Company:
 def companies_by_number(
     session: Session, numbers: Collection[str], *, locked: bool = False
 ) -> dict[str, Any]:
-    """Companies of these numbers: id, number, name, is_active, visibility_mode; locked where asked for.
+    """Companies of these numbers: id, number, name, is_active, visibility_mode, and merged_into (a number).
 
-    The number of a merged company leads to the one that stayed.
+    `locked` keeps others from changing them until the transaction ends.
     """
     stays = aliased(Company)
     statement: Any = (
-        select(stays.id, Company.number, stays.name, stays.is_active, stays.visibility_mode)
-        .join(stays, stays.id == func.coalesce(Company.merged_into_id, Company.id))
+        select(
+            Company.id,
+            Company.number,
+            Company.name,
+            Company.is_active,
+            Company.visibility_mode,
+            stays.number.label("merged_into"),
+        )
+        .outerjoin(stays, stays.id == Company.merged_into_id)
         .where(Company.number.in_(numbers))
     )
     if locked:
-        statement = statement.order_by(stays.id).with_for_update(key_share=True, of=stays)
+        statement = statement.order_by(Company.id).with_for_update(key_share=True, of=Company)
     return {row.number: row for row in session.execute(statement)} if numbers else {}
 
 

@@ -20,6 +20,7 @@ from app.core.imports.verdicts import IS_CREATED, IS_UNCHANGED, IS_UPDATED, Verd
 from app.core.permissions import Actor, Permission
 from app.core.texts import N_, _
 from app.domain.accounts.companies import DEFAULT_TERMS_DAYS, MAXIMUM_TERMS_DAYS
+from app.domain.accounts.import_lookups import merged_company
 from app.domain.accounts.rules import (
     AddressData,
     address_values,
@@ -332,6 +333,8 @@ def _refusal(row: CompanyRow, state: _State) -> Verdict | None:
         if missing:
             return _missing(missing, _("a new company"))
     if known is not None:
+        if known.merged_into:
+            return merged_company(row.number, known.merged_into)
         currency = row.company.get("currency", known.values["currency"])
         if currency != known.values["currency"]:
             return rejected(

@@ -46,6 +46,7 @@ class KnownCompany:
     number: str
     values: Mapping[str, Any]
     tax_rate_id: int | None
+    merged_into: str | None
     first_branch: str = ""
     branches: dict[str, list[KnownBranch]] = field(default_factory=dict)
 
@@ -55,10 +56,18 @@ def load(session: Session, numbers: Collection[str], branches: Collection[str]) 
     if not numbers:
         return {}
     columns = [getattr(Company, name) for name in _COMPANY_COLUMNS]
+    stays = aliased(Company)
     rows = session.execute(
         select(
-            Company.id, Company.number, *columns, TaxRate.id.label("tax_id_"), TaxRate.code, TaxRate.rate_bps
+            Company.id,
+            Company.number,
+            *columns,
+            TaxRate.id.label("tax_rate_id"),
+            TaxRate.code,
+            TaxRate.rate_bps,
+            stays.number.label("merged_into"),
         )
+        .outerjoin(stays, stays.id == Company.merged_into_id)
         .outerjoin(TaxRate, (TaxRate.company_id == Company.id) & (TaxRate.tax_class == TAX_CLASS))
         .where(Company.number.in_(numbers))
     )
@@ -66,7 +75,7 @@ def load(session: Session, numbers: Collection[str], branches: Collection[str]) 
     for row in rows:
         values = {name: getattr(row, name) for name in _COMPANY_COLUMNS}
         values |= {"tax_code": row.code, "tax_percent": row.rate_bps}
-        found[row.id] = KnownCompany(row.id, row.number, values, row.tax_id_)
+        found[row.id] = KnownCompany(row.id, row.number, values, row.tax_rate_id, row.merged_into)
     _load_branches(session, found, branches)
     return {company.number: company for company in found.values()}
 

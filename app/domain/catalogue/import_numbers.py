@@ -20,10 +20,11 @@ from app.core.imports.tables import SourceRow
 from app.core.imports.verdicts import IS_CREATED, IS_UNCHANGED, IS_UPDATED, Verdict, rejected
 from app.core.permissions import Actor, Permission
 from app.core.texts import N_, _
+from app.domain.accounts.import_lookups import company_refusal
 from app.domain.accounts.queries import companies_by_number
 from app.domain.catalogue import search
 from app.domain.catalogue.assignments import CODE_LENGTH, REFERENCE_KINDS, clean_code
-from app.domain.catalogue.import_lookups import products_by_sku, read_sku, unknown_company, unknown_sku
+from app.domain.catalogue.import_lookups import products_by_sku, read_sku, unknown_sku
 from app.domain.catalogue.models import CrossReference, CustomerPartNumber, Product
 
 _REFERENCES: Table = CrossReference.__table__  # type: ignore[assignment]  # mapped to exactly one table
@@ -221,9 +222,10 @@ def _judge(row: NumberRow, stored: _Stored, work: Work, changes: list[Change]) -
     if product is None:
         return unknown_sku(row.sku)
     if row.company:
-        company = stored.companies.get(row.company)
-        if company is None:
-            return unknown_company(row.company)
+        company: Any = stored.companies.get(row.company)
+        refusal = company_refusal(company, row.company)
+        if refusal is not None:
+            return refusal
         return _judge_owned(row, product, company.id, stored, work, changes)
     known = stored.references.get((product.id, row.code_key))
     if known is None:

@@ -20,6 +20,7 @@ from app.core.imports.tables import SourceRow
 from app.core.imports.verdicts import IS_CREATED, IS_UNCHANGED, IS_UPDATED, Verdict, rejected
 from app.core.permissions import Actor, Permission
 from app.core.texts import N_, _
+from app.domain.accounts.import_lookups import company_refusal
 from app.domain.accounts.queries import companies_by_number
 from app.domain.catalogue import import_visibility_store
 from app.domain.catalogue.agreements import check_dates
@@ -28,7 +29,6 @@ from app.domain.catalogue.import_lookups import (
     categories_by_slug,
     products_by_sku,
     read_sku,
-    unknown_company,
     unknown_sku,
 )
 from app.domain.catalogue.import_visibility_store import Subject, Work
@@ -259,9 +259,10 @@ class _Judging:
         return {number: state.memory() for number, state in self._states.items()}
 
     def judge(self, row: VisibilityRow) -> Verdict:
-        company = self._companies.get(row.company)
-        if company is None:
-            return unknown_company(row.company)
+        company: Any = self._companies.get(row.company)
+        refused = company_refusal(company, row.company)
+        if refused is not None:
+            return refused
         state = self._states.get(row.company)
         if state is None:
             listed = self._stored.counts.get(company.id, 0)

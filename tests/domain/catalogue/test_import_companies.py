@@ -152,6 +152,14 @@ def test_branches_of_one_name_must_be_told_apart_first(importing: Importing) -> 
     assert importing.rejected == [(2, "several_branches")]
 
 
+def test_a_company_that_was_merged_is_named_by_the_one_that_stayed(importing: Importing) -> None:
+    stays = make_company(importing.session, number="K1")
+    make_company(importing.session, number="K2", is_active=False, merged_into_id=stays.id)
+    assert importing("number,name\nK2,Kettle\n") == (0, 0, 0, 1)
+    assert importing.rejected == [(2, "merged_company")]
+    assert importing.messages == ["The company K2 was merged into K1. Write K1."]
+
+
 def test_a_new_company_is_taken_back_whole(importing: Importing) -> None:
     importing(FILE)
     importing.undo()
