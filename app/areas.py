@@ -14,6 +14,7 @@ def register(app: Flask) -> None:
     from app.api import health, metrics
     from app.jobs import (
         backups_cli,
+        company_exports,
         demo,
         doctor,
         explain_cli,
@@ -47,4 +48,5 @@ def register(app: Flask) -> None:
     users_cli.register(app)
     backups_cli.register(app)
     mail_cli.register(app)
+    company_exports.register(app)
     demo.register(app)

@@ -21,6 +21,7 @@ from sqlalchemy import (
     MetaData,
     String,
     event,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Connection
@@ -173,6 +174,18 @@ def is_retryable(error: DBAPIError) -> bool:
 def _is_unique_violation(error: IntegrityError) -> bool:
     state = getattr(error.orig, "sqlstate", None)
     return state == "23505" or "UNIQUE constraint failed" in str(error.orig)
+
+
+def begin_snapshot(session: Session) -> None:
+    """Begin a reading in which all statements see one moment; for long ones, inside `all_companies`.
+
+    SQLite's transactions do so by themselves.
+    """
+    session.rollback()
+    if session.get_bind().dialect.name == "postgresql":
+        session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+        # Whoever takes the rows away slowly is no reason to end the transaction.
+        session.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
 
 
 @contextmanager

@@ -17,13 +17,13 @@ from typing import BinaryIO
 import click
 from flask import Flask
 from flask.cli import with_appcontext
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from app.adapters.order_files import KINDS, write_orders
 from app.core import clock
-from app.core.database import run
+from app.core.database import begin_snapshot, run
 from app.core.errors import DomainError, InvalidInput
 from app.core.permissions import Actor
 from app.core.tenancy import all_companies
@@ -34,7 +34,7 @@ from app.domain.ordering.models import Order
 from app.jobs.replay_cli import orders
 
 
-class _Stopped(Exception):
+class Stopped(Exception):
     """The command was told to stop."""
 
 
@@ -60,12 +60,12 @@ def export_orders(target: Path | None, since: str | None, kind: str | None, mark
         raise click.UsageError("A workbook cannot be shown. Name a FILE to write it to.")
     session = db.session()
     try:
-        with _stopping():
+        with stopping():
             order_ids, change = _export(session, target, kind, since)
             if mark:
                 actor = Actor.system("flask orders export")
                 run(session, erp.mark_exported, actor, order_ids=order_ids, change=change, now=clock.now())
-    except _Stopped:
+    except Stopped:
         _fail("Stopped. Nothing was written to the file.")
     except DomainError as error:
         _fail(error.message)
@@ -90,11 +90,11 @@ def _fail(message: str) -> None:
 
 
 @contextmanager
-def _stopping() -> Iterator[None]:
+def stopping() -> Iterator[None]:
     """SIGTERM ends the command as an error does, so that what was begun is put away."""
 
     def stop(number: int, frame: object) -> None:
-        raise _Stopped
+        raise Stopped
 
     before = signal.signal(signal.SIGTERM, stop)
     try:
@@ -106,7 +106,7 @@ def _stopping() -> Iterator[None]:
 def _export(session: Session, target: Path | None, kind: str, since: str | None) -> tuple[Sequence[int], int]:
     """Write the file; returns the orders in it and the change it goes up to."""
     with all_companies(session, reason="orders for the vendor's ERP"):
-        _begin_snapshot(session)
+        begin_snapshot(session)
         try:
             after = erp.read_cursor(session, since) if since is not None else None
         except InvalidInput as error:
@@ -117,15 +117,6 @@ def _export(session: Session, target: Path | None, kind: str, since: str | None)
             write_orders(kind, file, erp.read_orders(session, order_ids))
         session.rollback()
     return order_ids, change
-
-
-def _begin_snapshot(session: Session) -> None:
-    """All statements see the orders as of one moment; SQLite's transactions do so by themselves."""
-    session.rollback()
-    if session.get_bind().dialect.name == "postgresql":
-        session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
-        # A slow reader of standard output is no reason to end the transaction.
-        session.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
 
 
 @contextmanager
@@ -144,12 +135,12 @@ def _output(target: Path | None, kind: str) -> Iterator[BinaryIO]:
         with target.open("wb") as device:
             yield device
     else:
-        with _whole_file(target) as file:
+        with whole_file(target) as file:
             yield file
 
 
 @contextmanager
-def _whole_file(target: Path) -> Iterator[BinaryIO]:
+def whole_file(target: Path) -> Iterator[BinaryIO]:
     """A file that has its name only once it is complete."""
     if target.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))

@@ -24,6 +24,7 @@ HANDLER_MODULES = [
     "app.jobs.housekeeping",
     "app.jobs.pruning",
     "app.jobs.companies",
+    "app.jobs.company_exports",
     "app.jobs.imports",
     "app.jobs.import_pruning",
 ]

@@ -27,12 +27,13 @@ BRANCHES = NavEntry(N_("Branches"), "portal.company.branches", "map-pin", Permis
 END_CUSTOMERS = NavEntry(
     N_("End customers"), "portal.company.end_customers", "building-store", Permission.ORDER_READ
 )
+DATA = NavEntry(N_("Our data"), "portal.company.data", "file-export", Permission.MEMBER_MANAGE)
 
 NAVIGATION = Navigation(
     sections=(
         NavSection(None, (HOME,)),
         NavSection(N_("Buy"), (CATALOGUE, CARTS, REQUESTS, ORDERS)),
-        NavSection(N_("Company"), (PEOPLE, BRANCHES, END_CUSTOMERS)),
+        NavSection(N_("Company"), (PEOPLE, BRANCHES, END_CUSTOMERS, DATA)),
     ),
     tabs=(HOME, CATALOGUE, CARTS, ORDERS),
     search_endpoint="portal.search.index",

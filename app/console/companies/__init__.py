@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.console.companies import branches, closing, members, merging, routes
+from app.console.companies import branches, closing, data, members, merging, routes
 from app.console.companies.room import blueprint
 
-__all__ = ["blueprint", "branches", "closing", "members", "merging", "routes"]
+__all__ = ["blueprint", "branches", "closing", "data", "members", "merging", "routes"]

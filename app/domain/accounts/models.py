@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.core.database import Base
@@ -278,3 +278,34 @@ class MailMessage(CompanyOrVendor, Base):
     sent_at: Mapped[datetime | None]
     #: The server's latest words, or ours where it said nothing.
     answer: Mapped[str | None] = mapped_column(String(500))
+
+
+class CompanyExport(CompanyOwned, Base):
+    """All data of a company as one archive: asked for, made in the background, kept for a week."""
+
+    __tablename__ = "company_export"
+    __table_args__ = (
+        # Asked for twice at once, it is made once.
+        Index(
+            "uq_company_export_open",
+            "company_id",
+            "by_vendor",
+            unique=True,
+            sqlite_where=text("state IN ('queued', 'running')"),
+            postgresql_where=text("state IN ('queued', 'running')"),
+        ),
+        Index("ix_company_export_expires_at", "expires_at"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    #: queued | running | ready | failed | expired
+    state: Mapped[str] = mapped_column(String(10), default="queued")
+    #: Whether the vendor's staff asked for it; the company sees its own only.
+    by_vendor: Mapped[bool] = mapped_column(default=False)
+    asked_by_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))
+    asked_by_name: Mapped[str] = mapped_column(String(200))
+    storage_key: Mapped[str | None] = mapped_column(String(80))
+    size: Mapped[int | None]
+    created_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    expires_at: Mapped[datetime | None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.portal.company import branches, end_customers, people
+from app.portal.company import branches, data, end_customers, people
 from app.portal.company.room import blueprint
 
-__all__ = ["blueprint", "branches", "end_customers", "people"]
+__all__ = ["blueprint", "branches", "data", "end_customers", "people"]
