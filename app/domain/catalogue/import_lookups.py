@@ -11,11 +11,8 @@ from sqlalchemy.orm import Session
 from app.core.imports.cells import CellRefused, Cells
 from app.core.imports.verdicts import Verdict, rejected
 from app.core.texts import _
-from app.domain.accounts.import_lookups import unknown_company
 from app.domain.catalogue.models import Category, Product
 from app.domain.catalogue.numbers import code_key
-
-__all__ = ["categories_by_slug", "products_by_sku", "read_sku", "unknown_company", "unknown_sku"]
 
 SKU_LENGTH = 60
 
