@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Integer, Table, bindparam, exists, func, insert, or_, select, update
@@ -27,6 +28,50 @@ _COMPANY_COLUMNS = ("name", "currency", "tier", "tax_id")
 _PLACE_COLUMNS = ("street", "postcode", "city", "region", "country", "terms_days")
 #: A company's values as rows give them, by the column of its tax rate.
 _TAX = {"tax_code": "code", "tax_percent": "rate_bps"}
+_POINTS = 100
+
+
+#: What a change calls columns, so that people read it in the words of the file.
+_SHOWN = {
+    _BRANCHES.name: {"name": "branch"},
+    _TAX_RATES.name: {column: code for code, column in _TAX.items()},
+}
+
+
+def _change(
+    subject: str,
+    table: Table,
+    before: Mapping[str, Any] | None,
+    after: Mapping[str, Any],
+    row_id: int | None = None,
+) -> Change:
+    """A change of columns, in the words of the file."""
+    names = _SHOWN.get(table.name, {})
+
+    def shown(values: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            names.get(name, name): f"{(Decimal(value) / _POINTS).normalize():f}"
+            if name == "rate_bps"
+            else value
+            for name, value in values.items()
+        }
+
+    return Change(subject, table.name, None if before is None else shown(before), shown(after), row_id)
+
+
+def _columns(change: Change) -> Change:
+    """The change in columns again."""
+    columns = {shown: name for name, shown in _SHOWN.get(change.table, {}).items()}
+
+    def typed(values: Mapping[str, Any] | None) -> dict[str, Any] | None:
+        if values is None:
+            return None
+        return {
+            columns.get(name, name): int(Decimal(value) * _POINTS) if name == "tax_percent" else value
+            for name, value in values.items()
+        }
+
+    return replace(change, before=typed(change.before), after=typed(change.after))
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +189,7 @@ class Work:
         return Opened(values, shown)
 
     def _open_tax_rate(self, number: str, known: KnownCompany | None, values: dict[str, Any]) -> None:
-        self.tax_rates.append((number, known, values, Change(number, _TAX_RATES.name, None, values)))
+        self.tax_rates.append((number, known, values, _change(number, _TAX_RATES, None, values)))
 
     def change_company(self, known: KnownCompany, given: Mapping[str, Any]) -> bool:
         """Values that differ; whether any does."""
@@ -158,7 +203,7 @@ class Work:
             self._open_tax_rate(known.number, known, tax)
         elif tax:
             before = {column: known.values[code] for code, column in _TAX.items() if column in tax}
-            self.tax_changes.append(Change(known.number, _TAX_RATES.name, before, tax, known.tax_rate_id))
+            self.tax_changes.append(_change(known.number, _TAX_RATES, before, tax, known.tax_rate_id))
         return bool(changed)
 
     def open_branch(
@@ -167,7 +212,7 @@ class Work:
         """A new branch of a company that is stored, or written with this batch or one before."""
         values = {"name": name, **place}
         shown = {code: value for code, value in values.items() if value != ""}
-        change = Change(f"{number}: {name}", _BRANCHES.name, None, shown)
+        change = _change(f"{number}: {name}", _BRANCHES, None, shown)
         self.branches.append((number, known, values, change))
 
     def change_branch(self, number: str, known: KnownBranch, place: Mapping[str, Any]) -> bool:
@@ -186,7 +231,11 @@ def store(session: Session, actor: Actor, work: Work, *, run_id: int, now: datet
     _update(session, _COMPANIES, [_with_name_key(change) for _known, change in work.company_changes])
     for table, made in ((_TAX_RATES, work.tax_rates), (_BRANCHES, work.branches)):
         _insert_owned(session, table, made, ids)
-    _update(session, _TAX_RATES, [(change.row_id, dict(change.after or {})) for change in work.tax_changes])
+    _update(
+        session,
+        _TAX_RATES,
+        [(change.row_id, dict(_columns(change).after or {})) for change in work.tax_changes],
+    )
     _update(session, _BRANCHES, [(change.row_id, dict(change.after or {})) for change in work.branch_changes])
     changes = work.changes()
     changed = [one for one in changes if one.before is not None]
@@ -280,7 +329,7 @@ def undo(session: Session, changes: Sequence[Change]) -> None:
     :raises CannotUndo: something refers to a company or branch, or it was changed since.
     """
     for table in (_BRANCHES, _TAX_RATES, _COMPANIES):
-        own = [change for change in changes if change.table == table.name]
+        own = [_columns(change) for change in changes if change.table == table.name]
         touched = [change.row_id for change in own]
         companies = _companies_of(session, touched) if table is _BRANCHES else []
         undoing.take_back(session, table, own)

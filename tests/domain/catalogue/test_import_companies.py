@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from app.adapters.spreadsheets import open_table
 from app.core.audit import AuditEntry
-from app.core.database import run
+from app.core.database import run, writing
 from app.core.errors import DomainError
+from app.core.imports.engine import plan_file
+from app.core.tenancy import all_companies
 from app.domain.accounts.companies import update_company
 from app.domain.accounts.models import Branch, Company
 from app.domain.catalogue.import_companies import CompaniesKind
@@ -38,8 +41,6 @@ def importing(session: Session, tmp_path: Path) -> Importing:
 def branches(importing: Importing) -> list[tuple[str, str, str, str, int]]:
     columns = (Company.number, Branch.name, Branch.city, Branch.country, Branch.terms_days)
     importing.session.rollback()
-    from app.core.tenancy import all_companies
-
     with all_companies(importing.session, reason="test"):
         found = importing.session.execute(
             select(*columns).join(Branch, Branch.company_id == Company.id).order_by(Branch.id)
@@ -92,7 +93,7 @@ def test_a_later_row_says_more_of_a_company_and_what_is_empty_stays(importing: I
     assert importing("number,name,tax_percent,terms_days,city\nK1,Kettle Ltd,6,14,Saco\n") == (0, 1, 0, 0)
     assert importing.changes() == [
         ("K1", "company", {"name": "Kettle"}, {"name": "Kettle Ltd"}),
-        ("K1", "tax_rate", {"rate_bps": 0}, {"rate_bps": 600}),
+        ("K1", "tax_rate", {"tax_percent": "0"}, {"tax_percent": "6"}),
         ("K1: Main branch", "branch", {"city": "", "terms_days": 30}, {"city": "Saco", "terms_days": 14}),
     ]
     assert importing.rows(*COMPANIES) == [("K1", "Kettle Ltd", "kettle ltd", "USD", "silver", 2)]
@@ -177,6 +178,18 @@ def test_nothing_is_taken_back_while_something_refers_to_it(importing: Importing
     assert len(branches(importing)) == 3
 
 
+def test_a_branch_that_was_renamed_since_is_not_taken_back(importing: Importing) -> None:
+    make_company(importing.session, number="K1")
+    assert importing("number,branch,country\nK1,Shop,US\n") == (1, 0, 0, 0)
+    assert importing.changes()[0][3] == {"branch": "Shop", "terms_days": 30, "country": "US"}
+    with writing(importing.session), all_companies(importing.session, reason="test"):
+        importing.session.execute(update(Branch).where(Branch.name == "Shop").values(name="Store"))
+        importing.session.commit()
+    with pytest.raises(DomainError, match="changed after"):
+        importing.undo()
+    assert [row[1] for row in branches(importing)] == ["Main branch", "Store"]
+
+
 def test_nothing_is_taken_back_that_somebody_changed_since(importing: Importing) -> None:
     make_company(importing.session, "Kettle", number="K1")
     importing("number,name\nK1,Kettle & Byte\n")
@@ -206,9 +219,6 @@ def test_a_run_that_was_stopped_goes_on_where_it_was(importing: Importing) -> No
 
 
 def _items(importing: Importing, text: str) -> list:
-    from app.adapters.spreadsheets import open_table
-    from app.core.imports.engine import plan_file
-
     path = importing.folder / "rows.csv"
     path.write_text(text, encoding="utf-8")
     source = open_table(path)
