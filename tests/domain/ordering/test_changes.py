@@ -6,14 +6,24 @@ import threading
 from datetime import date
 
 import pytest
-from sqlalchemy import event, select, update
+from sqlalchemy import Engine, event, select, update
 from sqlalchemy.orm import Session
 
-from app.core.database import writing
+from app.core.database import begin_snapshot, writing
 from app.core.tenancy import TenantSession, all_companies
-from app.domain.ordering import actions, changes
+from app.domain.ordering import actions, changes, erp
 from app.domain.ordering.models import Order, OrderLine
-from tests.factories.ordering import Shop, hold, make_receipt, make_shop, settle, stock_in
+from tests.factories.ordering import (
+    NOW,
+    Shop,
+    done,
+    hold,
+    make_receipt,
+    make_shop,
+    place,
+    settle,
+    stock_in,
+)
 
 
 @pytest.fixture
@@ -108,3 +118,47 @@ def test_who_has_taken_a_number_is_waited_for(engine, session, shop):
     assert numbers(session) == {slow.id: 3, fast.id: 4}
     assert shop.run(actions.cancel_order, order_id=slow.id).id == slow.id
     assert last(session) == 5
+
+
+def test_whoever_goes_on_from_cursors_while_others_order_has_every_order_as_it_ended(
+    engine: Engine, session: Session, shop: Shop
+) -> None:
+    product = shop.product(stock=40)
+    stopped = threading.Event()
+    taken: dict[int, erp.ErpOrder] = {}
+
+    def order(times: int) -> None:
+        with TenantSession(bind=engine) as own:
+            for n in range(times):
+                placed = place(own, shop.buyer, shop.company, {product: 2})
+                if n % 2:
+                    done(own, actions.cancel_order, shop.buyer, order_id=placed.id, now=NOW)
+
+    def take(after: int) -> int:
+        with TenantSession(bind=engine) as own, all_companies(own, reason="test"):
+            begin_snapshot(own)
+            change = changes.last_change(own)
+            ids = erp.ids_by_number(own, select(Order).where(erp.changed_after(after)))
+            for one in erp.read_orders(own, ids):
+                taken[one.id] = one
+        return change
+
+    def follow() -> None:
+        change = 0
+        while not stopped.is_set():
+            change = take(change)
+        take(change)
+
+    threads = [threading.Thread(target=order, args=(6,)) for _n in range(3)]
+    reader = threading.Thread(target=follow)
+    for thread in (reader, *threads):
+        thread.start()
+    for thread in threads:
+        thread.join()
+    stopped.set()
+    reader.join()
+    followed = dict(taken)
+    taken.clear()
+    take(0)
+    assert len(taken) == 18
+    assert followed == taken
