@@ -35,6 +35,8 @@ def invite(company_id: int) -> Any:
             now=clock.now(),
         )
     except (Conflict, InvalidInput) as error:
+        if error.field is None:
+            return company_page(company_id, error=error)
         put_error(form, error)
         return company_page(company_id, invite_form=form)
     flash(_("The invitation to %(email)s is on its way.", email=form.email.data), "success")

@@ -290,6 +290,10 @@ def test_a_company_is_closed_after_a_look_at_what_is_open(app: Flask, sales: Fla
     assert "This company is closed." in sales.get(path).text
     assert "is closed." in sales.get(f"/console/orders/{number}").text
     assert sales.get(f"{path}/close").status_code == 302
+    invitation = {"name": "Ilse Worm", "email": "ilse@kettle.example", "role": "buyer"}
+    refused = sales.post(f"{path}/people", data=invitation)
+    assert refused.status_code == 409
+    assert "Open it again first." in refused.text
     assert sales.post(f"{path}/open").status_code == 303
     assert "This company is closed." not in sales.get(path).text
 
