@@ -97,6 +97,15 @@ def test_a_stale_save_changes_nothing_keeps_what_was_typed_and_shows_both(
     assert vendor(session).city == "Perth"
 
 
+def test_a_save_that_does_not_say_which_version_it_saw_changes_nothing(
+    session: Session, admin: FlaskClient
+) -> None:
+    for version in ({}, {"version": ""}, {"version": "x"}, {"version": "9" * 30}):
+        values = {name: value for name, value in COMPANY.items() if name != "version"}
+        assert admin.post("/console/settings/company", data={**values, **version}).status_code == 409
+    assert vendor(session).version == 1
+
+
 @pytest.mark.parametrize(
     ("section", "wrong", "message"),
     [

@@ -44,6 +44,8 @@ class TestDeclaredDoors:
                 if (declared := door.door_of(endpoint)) and declared[0] == "public"
             }
         assert public == {
+            "brand.accent",
+            "brand.logo",
             "health.healthz",
             "health.readyz",
             "metrics.show",

@@ -430,6 +430,7 @@ def _complete(session: Session, shared: dict[str, Any], parties: list[Party]) ->
         ).one()
         shared["medium_id"], shared["key"] = medium.id, medium.storage_key
         shared["console.imports"] = {"name": "products", "extension": "csv"}
+        shared["colour"] = "4a48c4"
         shared["token"], shared["step"] = "0" * 40, "answer"
         session.rollback()
         session.expunge_all()
@@ -452,6 +453,8 @@ def _complete_party(session: Session, party: Party) -> None:
     session.execute(
         update(Order).where(Order.id == party.keys["order_id"]).values(external_reference=f"{word}-external")
     )
+    mails = update(MailMessage).where(MailMessage.company_id == company_id)
+    session.execute(mails.values(answer=f"{word} answer"))
     session.execute(
         update(OrderHold).where(OrderHold.company_id == company_id).values(
             opened_by=f"{word} opener", cleared_by=f"{word} clearer", cleared_at=NOW

@@ -27,7 +27,7 @@ class SettingsForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF carries no typ
 
     def shown_version(self) -> int:
         """The version the page was opened with; 0 where it was not given."""
-        text = self.version.data or ""
+        text = str((self.version.raw_data or [""])[0])
         return int(text) if text.isascii() and text.isdigit() and len(text) < 18 else 0
 
 
