@@ -83,6 +83,8 @@ QUESTIONS = (
     Question("--language", "Language of mails", rules.known_language, "en"),
     Question("--order-prefix", "Order numbers begin with", rules.known_prefix, "SO"),
     Question("--next-order", "The first order of this year gets the number", rules.known_number, "1"),
+    Question("--request-prefix", "Numbers of price requests begin with", rules.known_prefix, "PR"),
+    Question("--company-prefix", "Numbers of resellers begin with", rules.known_prefix, "C"),
     Question("--logo", "Logo: a PNG, JPEG, GIF or WebP file", _logo),
     Question("--accent", "Accent colour, such as #4a48c4", rules.known_accent),
     Question("--alerts", "Mailbox that hears of new orders", rules.mailbox),

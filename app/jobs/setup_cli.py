@@ -92,6 +92,8 @@ def read_vendor(answers: dict[str, Any]) -> VendorData:
         timezone=answers["timezone"],
         language=answers["language"],
         order_prefix=answers["order_prefix"],
+        request_prefix=answers["request_prefix"],
+        company_prefix=answers["company_prefix"],
         next_number=answers["next_order"],
         accent=answers["accent"],
         alert_email=answers["alerts"],

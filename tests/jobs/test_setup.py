@@ -42,6 +42,7 @@ MORE = {
     "--tax-id": "GB 123 4567 89",
     "--order-prefix": "fe",
     "--next-order": "2001",
+    "--request-prefix": "RQ",
     "--accent": "#0B6E4F",
     "--alerts": "orders@fennel.example",
 }
@@ -76,6 +77,7 @@ def test_an_instance_is_set_up_with_one_person_who_comes_in_by_the_link(app: Fla
     )
     assert (vendor.street, vendor.city, vendor.country) == ("1 Mill Lane", "Leeds", "GB")
     assert (vendor.order_prefix, vendor.accent, vendor.tax_id) == ("FE", "#0b6e4f", "GB 123 4567 89")
+    assert (vendor.request_prefix, vendor.company_prefix) == ("RQ", "C")
     assert read(session, select(NumberRange.next_value)) == [2001]
     assert read(session, select(User.email)) == ["ada@fennel.example"]
     assert read(session, select(Membership.role)) == ["vendor_admin"]
@@ -140,7 +142,7 @@ def test_at_a_terminal_the_rest_is_asked_and_asked_again_when_it_cannot_be(
         [
             *("", "", "", "", "", "", ""),  # legal name, address, tax number
             *("pounds", "gbp"),
-            *("", "", "", ""),  # language, prefix, next number, logo
+            *("", "", "", "", "", ""),  # language, prefixes, next number, logo
             *("yellow", "#4a48c4"),
             "",
         ]

@@ -50,6 +50,8 @@ def set_up_vendor(
         timezone=data.timezone,
         language=data.language,
         order_prefix=data.order_prefix,
+        request_prefix=data.request_prefix,
+        company_prefix=data.company_prefix,
         accent=data.accent,
         alert_email=data.alert_email,
         logo_key=logo_key,

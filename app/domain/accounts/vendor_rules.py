@@ -40,6 +40,8 @@ class VendorData:
     tax_id: str | None = None
     language: str = "en"
     order_prefix: str = "SO"
+    request_prefix: str = "PR"
+    company_prefix: str = "C"
     next_number: int = 1
     accent: str | None = None
     alert_email: str | None = None
@@ -57,6 +59,8 @@ def clean_vendor(vendor: VendorData) -> VendorData:
         tax_id=known_tax_id(vendor.tax_id),
         language=known_language(vendor.language),
         order_prefix=known_prefix(vendor.order_prefix),
+        request_prefix=known_prefix(vendor.request_prefix, field="request_prefix"),
+        company_prefix=known_prefix(vendor.company_prefix, field="company_prefix"),
         next_number=known_number(vendor.next_number),
         accent=known_accent(vendor.accent),
         alert_email=mailbox(vendor.alert_email),
@@ -104,12 +108,12 @@ def mailbox(text: str | None) -> str | None:
         raise InvalidInput(error.message, field="alert_email") from error
 
 
-def known_prefix(text: str) -> str:
+def known_prefix(text: str, *, field: str = "order_prefix") -> str:
     """What a range's numbers begin with, in capitals: `SO`. :raises InvalidInput: it cannot begin one."""
     plain = text.strip().upper()
     if not _PREFIX.fullmatch(plain):
         message = _("Take 1 to 10 letters, digits and hyphens; a hyphen neither first nor last.")
-        raise InvalidInput(message, field="order_prefix")
+        raise InvalidInput(message, field=field)
     return plain
 
 
