@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, Literal
 
 import click
@@ -21,9 +22,12 @@ from app.core import database
 SEARCH_TABLES = "product_search"
 #: One `flask db upgrade` at a time, whichever machine it starts on; the number has no meaning.
 LOCK = 7_355_608
-#: How long a migration waits for a table that is in use.
-LOCK_TIMEOUT_S = 5
-LOCK_NOT_AVAILABLE = "55P03"
+#: How long a migration waits for a table that is in use; shorter than a request waits behind it.
+LOCK_TIMEOUT_S = 2
+#: Runs until it gives up, with a pause in which waiting requests get through.
+TRIES, PAUSE_S = 3, 1.0
+#: The lock was not given in time, or two waited for each other and we were let go.
+LOST_LOCK = frozenset({"55P03", "40P01"})
 
 
 def include_object(thing: Any, name: str | None, kind: str, reflected: bool, compare_to: Any) -> bool:
@@ -101,20 +105,32 @@ def _migrate(connection: Connection) -> None:
         **settings,
     )
     sqlite = connection.dialect.name == "sqlite"
-    try:
-        with context.begin_transaction():
-            if not sqlite:
-                _limit_waiting(connection)
-            context.run_migrations()
-            if sqlite:
-                _check_foreign_keys(connection)
-    except OperationalError as error:
-        if getattr(error.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE:
-            raise
-        raise click.ClickException(
-            f"A table was in use for more than {LOCK_TIMEOUT_S} seconds, so nothing was changed. Run it again; "
-            "if that does not help, find what keeps the table (pg_stat_activity) or stop web and worker."
-        ) from error
+    with context.begin_transaction():
+        if not sqlite:
+            _limit_waiting(connection)
+        context.run_migrations()
+        if sqlite:
+            _check_foreign_keys(connection)
+
+
+def _migrate_patiently(connection: Connection) -> None:
+    """Run it anew where the portal was faster; each time all of it or nothing."""
+    for attempt in range(1, TRIES + 1):
+        try:
+            _migrate(connection)
+            return
+        except OperationalError as error:
+            connection.rollback()
+            if getattr(error.orig, "sqlstate", None) not in LOST_LOCK:
+                raise
+            if attempt == TRIES:
+                raise click.ClickException(
+                    f"A table was in use for more than {LOCK_TIMEOUT_S} seconds, {TRIES} times, so nothing was "
+                    "changed. Run it again; if that does not help, find who keeps the table (pg_stat_activity), "
+                    "or stop web and worker."
+                ) from error
+            click.echo("A table is in use; all of it is taken back and tried again.", err=True)
+            time.sleep(PAUSE_S)
 
 
 def run_migrations() -> None:
@@ -132,7 +148,7 @@ def run_migrations() -> None:
         if sqlite:
             _set_foreign_keys(connection, "OFF")
         try:
-            _migrate(connection)
+            _migrate_patiently(connection)
         finally:
             if sqlite:
                 connection.rollback()

@@ -76,7 +76,7 @@ RULES = (
 
 
 def prune(session: Session, rule: Rule, *, now: datetime) -> int:
-    """Delete at most a batch of the rows that the rule lets go, in the present transaction; returns how many."""
+    """Delete at most a batch of what the rule lets go, in the present transaction; returns how many rows."""
     old = select(rule.key).where(*rule.over(now - rule.kept)).limit(BATCH)
     gone: Any = session.execute(
         delete(rule.key.class_).where(rule.key.in_(old)).execution_options(synchronize_session=False)
