@@ -116,7 +116,7 @@ class Mailer(Protocol):
 
 
 def server_from_url(url: str) -> MailServer:
-    """`smtp://user:password@host:587?tls=starttls`, `smtps://…`; `tls=none` for a server next door.
+    """`smtp://user:pass@host:587?tls=starttls`, `smtps://…`; `tls=none` for a server next door.
 
     :raises UnusableServer: naming what is wrong, without the address.
     """

@@ -34,6 +34,8 @@ ROLES = (
 #: Not pages: files, pieces that a page fetches, and addresses for machines.
 NO_PAGES = {
     "static",
+    "brand.accent",
+    "brand.logo",
     "health.healthz",
     "health.readyz",
     "metrics.show",
