@@ -49,7 +49,6 @@ def _stop_on_signals() -> threading.Event:
 
 def _log_to_standard_error() -> None:
     logs.install()
-    logging.getLogger("sellthru.jobs").setLevel(logging.INFO)
 
 
 @jobs.command("work")
