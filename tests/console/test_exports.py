@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from pathlib import Path
 
 import pytest
 from python_calamine import CalamineWorkbook
@@ -73,6 +74,17 @@ def test_each_list_of_the_portal_leaves_and_names_no_other_company(app, scene, o
     assert text.splitlines()[0] == ",".join(one.columns)
     assert "anary" not in text
     assert client.post(address(one, scene, "xlsx")).status_code == 200
+
+
+def test_every_list_with_pages_has_the_buttons():
+    templates = Path(__file__).resolve().parents[2] / "templates"
+    without = {
+        str(path.relative_to(templates))
+        for path in templates.rglob("*.html")
+        if "ui.pager(" in (text := path.read_text()) and "ui.exports(" not in text
+    }
+    # Orders have their own with every line; the settings' history is a part of the audit trail.
+    assert without == {"portal/orders/index.html", "console/settings/index.html"}
 
 
 def test_the_filters_and_all_rows_beyond_a_page_are_in_the_file(app, scene, monkeypatch):

@@ -108,6 +108,7 @@ ACCESS: dict[str, frozenset[Role]] = {
     "console.companies.view_as": SALES | {Role.VENDOR_SUPPORT},
     "console.exports.agreement_prices": SALES,
     "console.exports.agreements": SALES,
+    "console.exports.applications": SALES,
     "console.exports.audit": ADMIN,
     "console.exports.categories": SALES,
     "console.exports.companies": STAFF,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from app.console.applications.routes import STATES as APPLICATION_STATES
 from app.console.companies.routes import STATES as COMPANY_STATES
 from app.console.days import today
 from app.console.lists import KEY, given_choice, given_text
@@ -15,6 +16,8 @@ from app.core.permissions import Permission
 from app.core.web.downloads import ListExport
 from app.core.web.extensions import db
 from app.domain.accounts import queries
+from app.domain.accounts.application_reads import list_requests
+from app.domain.accounts.models import Company
 from app.domain.catalogue.queries import list_customer_numbers, list_visibility
 from app.domain.catalogue.readiness import is_ready
 from app.domain.ordering.desk import RequestFilters, list_price_requests
@@ -32,7 +35,7 @@ def _companies() -> Rows:
             cursor=cursor,
             is_active={"unready": True, "closed": False}.get(state or ""),
             also=[ready.label("is_ready")],
-            condition=~ready if state == "unready" else None,
+            condition={"unready": ~ready, "closed": Company.merged_into_id.is_(None)}.get(state or ""),
         )
     )
     return (
@@ -75,6 +78,27 @@ def _visibility(company_id: int) -> Rows:
     )
 
 
+def _applications() -> Rows:
+    session, text = db.session(), given_text("q")
+    state = given_choice("state", APPLICATION_STATES, default="open") or "open"
+    found = read_whole(
+        lambda cursor: list_requests(
+            session,
+            state=None if state == "all" else state,
+            text=text,
+            newest_first=state != "open",
+            cursor=cursor,
+        )
+    )
+    return (
+        (
+            *(row.state, row.company_name, row.city, row.country, row.contact_name, row.email),
+            *(row.created_at, row.answer),
+        )
+        for row in found
+    )
+
+
 def _requests() -> Rows:
     state = given_choice("state", REQUEST_STATES, default="open") or "open"
     session, filters = db.session(), RequestFilters(None if state == "all" else state, given_text("q"))
@@ -100,6 +124,13 @@ EXPORTS = (
         Permission.COMPANY_READ,
         ("number", "name", "currency", "tier", "is_active", "is_ready"),
         _companies,
+    ),
+    ListExport(
+        "applications",
+        "/reseller-requests",
+        Permission.COMPANY_MANAGE,
+        ("state", "company", "city", "country", "contact", "email", "asked_at", "answer"),
+        _applications,
     ),
     ListExport("staff", "/people", Permission.STAFF_MANAGE, _PERSON, _staff),
     ListExport("everybody", "/people/everybody", Permission.STAFF_MANAGE, ("company", *_PERSON), _everybody),

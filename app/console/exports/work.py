@@ -10,6 +10,7 @@ from app.console.audit.routes import COLUMNS as AUDIT_COLUMNS
 from app.console.audit.routes import filters_of, given_values
 from app.console.jobs.routes import STATES as JOB_STATES
 from app.console.lists import given_choice, given_text
+from app.console.mail.routes import STATES as MAIL_STATES
 from app.core import audit_desk, outbox_desk
 from app.core.imports import runs
 from app.core.pages import read_whole
@@ -48,8 +49,12 @@ def _imports() -> Rows:
 
 def _mails() -> Rows:
     session, recipient = db.session(), given_text("recipient", maximum=254)
-    found = read_whole(lambda cursor: list_mails(session, recipient=recipient, cursor=cursor))
-    return ((row.id, row.created_at, row.template, row.recipient, row.subject, row.state) for row in found)
+    state = given_choice("state", MAIL_STATES)
+    found = read_whole(lambda cursor: list_mails(session, recipient=recipient, state=state, cursor=cursor))
+    return (
+        (row.id, row.created_at, row.template, row.recipient, row.subject, row.state, row.answer)
+        for row in found
+    )
 
 
 def _audit() -> Rows:
@@ -86,7 +91,7 @@ EXPORTS = (
         "mails",
         "/mail",
         Permission.MAIL_READ,
-        ("id", "created_at", "template", "recipient", "subject", "state"),
+        ("id", "created_at", "template", "recipient", "subject", "state", "answer"),
         _mails,
     ),
     ListExport("audit", "/audit", Permission.AUDIT_READ, tuple(AUDIT_COLUMNS), _audit),
