@@ -157,7 +157,7 @@ def test_a_refused_address_is_shown_in_every_list_of_people(
 ) -> None:
     company = make_company(session)
     make_person(session, company, Role.RESELLER_ADMIN, email="mara@kettle.example")
-    make_person(session, company, Role.BUYER, email="jon@kettle.example", name="Jon Pell")
+    jon = make_person(session, company, Role.BUYER, email="jon@kettle.example", name="Jon Pell")
     with writing(session), all_companies(session, reason="test data"):
         refused = {"mail_refusal": "550 no <b>such</b> user", "mail_refused_at": NOW}
         session.execute(update(User).where(User.email == "jon@kettle.example").values(**refused))
@@ -172,3 +172,5 @@ def test_a_refused_address_is_shown_in_every_list_of_people(
     ):
         assert page.count("mail refused") == 1
         assert "550 no &lt;b&gt;such&lt;/b&gt; user" in page
+    page = admin.get(f"/console/people/person/{jon.id}").text
+    assert "Mail refused: 550 no &lt;b&gt;such&lt;/b&gt; user" in page
