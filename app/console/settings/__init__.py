@@ -16,7 +16,7 @@ __all__ = ["blueprint", "mail", "register", "routes"]
 
 
 #: What a form has beside its file.
-_FORM_BYTES = MEGABYTE
+_FORM_BYTES = MEGABYTE // 2
 
 
 def _limits() -> UploadLimits:

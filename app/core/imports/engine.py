@@ -100,7 +100,8 @@ def check_kind(name: str, kind: ImportKind, header: Sequence[str], others: Itera
     """:raises UnreadableFile: the columns are those of another kind rather than of this one."""
     own = mapping.known_columns(kind.fields, header)
     best = max(others, key=lambda other: mapping.known_columns(other.fields, header), default=kind)
-    if mapping.known_columns(best.fields, header) > own + 1 or (
+    # Where any column is welcome, one of another kind's may well be an attribute.
+    if mapping.known_columns(best.fields, header) > own + kind.accepts_extras or (
         best.name != kind.name
         and mapping.lacks_required(kind.fields, header)
         and not mapping.lacks_required(best.fields, header)
