@@ -35,6 +35,7 @@ PERIODIC = (
     Periodic("jobs.prune", timedelta(hours=1)),
     Periodic("sessions.prune", timedelta(hours=1)),
     Periodic("imports.prune", timedelta(hours=1)),
+    Periodic("requests.prune", timedelta(hours=1)),
     Periodic("company_exports.prune", timedelta(hours=1)),
 )
 PERIODIC_KINDS = tuple(periodic.kind for periodic in PERIODIC)

@@ -71,8 +71,8 @@ PUBLIC = (
     "/become-a-reseller",
     "/become-a-reseller/sent",
     "/become-a-reseller/confirm/none.such",
-    "/become-a-reseller/confirmation/done",
-    "/become-a-reseller/answer/done",
+    "/become-a-reseller/done/confirmation",
+    "/become-a-reseller/done/answer",
 )
 #: Where a crawl starts beside the home, for pages that no link of an early page leads to.
 STARTS = {

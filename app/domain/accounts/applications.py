@@ -7,17 +7,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from app.core import audit
 from app.core.errors import InvalidInput, NotFound
 from app.core.permissions import Actor, Permission, requires
-from app.core.states import history_row, move
+from app.core.states import StateChange, history_row, move
 from app.core.texts import _
 from app.domain.accounts.links import Purpose, get_link, make_link, use_link, void_links
 from app.domain.accounts.mails import queue_mail
-from app.domain.accounts.models import ResellerRequest, SingleUseLink
+from app.domain.accounts.models import MailMessage, ResellerRequest, SingleUseLink
 from app.domain.accounts.queries import get_vendor
 from app.domain.accounts.rules import (
     AddressData,
@@ -269,3 +269,27 @@ def decide(
     request.decided_at, request.decided_by_name = now, actor.name
     for purpose in (Purpose.CONFIRMATION, Purpose.ANSWER):
         void_links(session, purpose=purpose, request_id=request.id, now=now)
+
+
+def forget_unconfirmed(session: Session, *, before: datetime, limit: int) -> int:
+    """Delete requests of addresses that nobody confirmed, with their links; returns how many."""
+    ids = session.scalars(
+        select(ResellerRequest.id)
+        .where(ResellerRequest.state == RequestState.UNCONFIRMED.value, ResellerRequest.created_at < before)
+        .order_by(ResellerRequest.created_at)
+        .limit(limit)
+    ).all()
+    if not ids:
+        return 0
+    links = select(SingleUseLink.id).where(SingleUseLink.request_id.in_(ids))
+    quietly: dict[str, Any] = {"synchronize_session": False}
+    for statement in (
+        update(MailMessage).where(MailMessage.link_id.in_(links)).values(link_id=None),
+        delete(SingleUseLink).where(SingleUseLink.request_id.in_(ids)),
+        delete(StateChange).where(
+            StateChange.machine == REQUEST_MACHINE.name, StateChange.subject_id.in_(ids)
+        ),
+        delete(ResellerRequest).where(ResellerRequest.id.in_(ids)),
+    ):
+        session.execute(statement, execution_options=quietly)
+    return len(ids)

@@ -10,7 +10,7 @@ from flask_limiter.util import get_remote_address
 
 from app.core import clock
 from app.core.database import run
-from app.core.errors import IllegalMove, InvalidInput
+from app.core.errors import IllegalMove, InvalidInput, NotFound
 from app.core.permissions import Actor, Permission
 from app.core.web.door import public
 from app.core.web.extensions import db, limiter
@@ -136,8 +136,10 @@ def _request_of(token: str, purpose: Purpose) -> ResellerRequest:
     return get_request(db.session(), link.request_id)
 
 
-@blueprint.get("/<any(confirmation, answer):step>/done")
+@blueprint.get("/done/<step>")
 @public("Says that the word has arrived")
 def done(step: str) -> str:
     """Thanks, and what happens next."""
+    if step not in (Purpose.CONFIRMATION.value, Purpose.ANSWER.value):
+        raise NotFound()
     return render_template("portal/apply/told.html", step=step)

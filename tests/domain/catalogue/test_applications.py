@@ -12,12 +12,13 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from app.core.audit import AuditEntry
-from app.core.database import run
+from app.core.database import run, writing
 from app.core.errors import Conflict, DomainError, IllegalMove, InvalidInput
 from app.core.outbox import Job
 from app.core.permissions import Actor, Permission, Role
+from app.core.tenancy import all_companies
 from app.domain.accounts import actions
-from app.domain.accounts.applications import Application
+from app.domain.accounts.applications import Application, forget_unconfirmed
 from app.domain.accounts.errors import LinkUnusable
 from app.domain.accounts.links import Purpose, token_of
 from app.domain.accounts.models import Branch, Company, Membership, ResellerRequest, SingleUseLink
@@ -212,3 +213,16 @@ def test_only_who_keeps_companies_decides(session: Session, sales: Actor) -> Non
         with pytest.raises(DomainError):
             act(session, action, STRANGER, request_id=request_id, **values)
     assert asked(session).state == "open"
+
+
+def test_a_request_nobody_confirmed_is_forgotten_after_a_month(session: Session, sales: Actor) -> None:
+    confirmed(session)
+    late = replace(FIRM, contact=PersonData("Ilse Worm", "late@quill.example"))
+    act(session, actions.apply, application=late)
+    forget = {"before": NOW + timedelta(seconds=1), "limit": 10}
+    with writing(session), all_companies(session, reason="test"):
+        assert forget_unconfirmed(session, before=NOW, limit=10) == 0
+        assert forget_unconfirmed(session, **forget) == 1
+        session.commit()
+    assert read(session, select(ResellerRequest.email)) == ["ilse@quill.example"]
+    assert len(read(session, select(SingleUseLink))) == 1

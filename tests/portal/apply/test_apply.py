@@ -57,7 +57,7 @@ def test_from_the_form_to_a_reseller_who_is_invited(
     link = address(app, session, Purpose.CONFIRMATION)
     assert "ilse@quill.example" in stranger.get(link).text
     assert read(session, select(ResellerRequest.state)) == ["unconfirmed"], "looking confirms nothing"
-    assert stranger.post(link).headers["Location"] == "/become-a-reseller/confirmation/done"
+    assert stranger.post(link).headers["Location"] == "/become-a-reseller/done/confirmation"
     assert stranger.post(link).status_code == 410
     sales = client_of(app, Role.VENDOR_SALES)
     assert "Decide on Quillfeather Systems" in sales.get("/console").text
@@ -105,6 +105,11 @@ def test_the_vetting_page_names_the_doubles(app: Flask, stranger: FlaskClient, s
     page = client_of(app, Role.VENDOR_SALES).get(f"/console/reseller-requests/{request_id}").text
     for text in ("same tax number", "same or similar name", "people with the same mail domain", "Ilse W"):
         assert text in page
+
+
+def test_thanks_are_said_for_what_was_done_only(stranger: FlaskClient) -> None:
+    assert stranger.get("/become-a-reseller/done/answer").status_code == 200
+    assert stranger.get("/become-a-reseller/done/else").status_code == 404
 
 
 def test_a_program_that_fills_in_everything_makes_no_request(stranger: FlaskClient, session: Session) -> None:
