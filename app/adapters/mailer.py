@@ -24,6 +24,8 @@ from app.core.texts import _
 STEP_S = 10.0
 TOTAL_S = 30.0
 WORDS_LENGTH = 300
+#: All answers of one connection together.
+ANSWERS_BYTES = 256 * 1024
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _LINE_ENDS = re.compile(r"[\r\n\x00\u2028\u2029\x85]")
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -179,6 +181,35 @@ def _on_wire(address: str) -> str:
         ) from error
 
 
+class _Counted:
+    """A server's answers, up to a size no honest one reaches."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self._left = ANSWERS_BYTES
+
+    def readline(self, size: int = -1) -> bytes:
+        line: bytes = self._file.readline(size)
+        self._left -= len(line)
+        if self._left < 0:
+            raise OSError("the server does not stop talking")
+        return line
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class _Bounded(smtplib.SMTP):
+    def getreply(self) -> tuple[int, bytes]:
+        if self.file is None and self.sock is not None:
+            self.file: Any = _Counted(self.sock.makefile("rb"))
+        return super().getreply()
+
+
+class _BoundedTls(_Bounded, smtplib.SMTP_SSL):
+    """The same, encrypted from the start."""
+
+
 @dataclass
 class _Conversation:
     """One letter's way through one connection, in a thread that may be abandoned."""
@@ -246,9 +277,9 @@ class _Conversation:
         name = name if "." in name else domain_of(self.letter.sender)
         kinds: dict[str, Any] = {"local_hostname": name, "timeout": self.step_s}
         if self.server.security is Security.TLS:
-            smtp: smtplib.SMTP = smtplib.SMTP_SSL(context=ssl.create_default_context(), **kinds)
+            smtp: smtplib.SMTP = _BoundedTls(context=ssl.create_default_context(), **kinds)
         else:
-            smtp = smtplib.SMTP(**kinds)
+            smtp = _Bounded(**kinds)
         self.smtp = smtp
         # smtplib reads the name to check from the constructor's host, which would connect at once.
         smtp._host = self.server.host  # type: ignore[attr-defined]

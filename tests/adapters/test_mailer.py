@@ -139,6 +139,14 @@ def test_a_server_that_drips_bytes_does_not_hold_us_longer() -> None:
         dripping.join()
 
 
+def test_a_server_that_does_not_stop_talking_is_left() -> None:
+    endless = "\r\n".join(["250-and on"] * 60_000)
+    with smtp_server(Behaviour(answers={"EHLO": endless})) as place, pytest.raises(NotNow) as fault:
+        mailer(place).deliver(LETTER)
+
+    assert fault.value.words == "The server ended the connection."
+
+
 @pytest.mark.parametrize(
     ("step", "answer", "expected"),
     [

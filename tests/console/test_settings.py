@@ -270,6 +270,16 @@ def test_a_test_mail_shows_the_servers_answer(app: Flask, session: Session, admi
     assert "geheim" not in page
 
 
+def test_a_test_mail_does_not_wait_for_a_server_that_hangs(
+    app: Flask, admin: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.console.settings.mail.TEST_S", 1.0)
+    with smtp_server(Behaviour(hang={"EHLO"})) as place:
+        app.config.update(MAIL_URL=place.url(), MAIL_SENDER="portal@larkspur.example")
+        page = admin.post("/console/settings/mail/test", follow_redirects=True).text
+    assert "The server gave no answer in time." in page
+
+
 @pytest.mark.parametrize("role", [Role.VENDOR_SALES, Role.RESELLER_ADMIN])
 def test_others_see_no_settings(app: Flask, session: Session, role: Role) -> None:
     client = client_for(app, session, role)
