@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Iterator, Sequence
+import weakref
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Boolean, Date, Float, Integer, Select, String, and_, or_
+from sqlalchemy import Boolean, Date, Float, Integer, Select, String, and_, bindparam, or_
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.elements import ColumnElement
 
 from app.core.database import Amount, UTCDateTime
 from app.core.errors import InvalidInput
+from app.core.tenancy import read_rows
 from app.core.texts import _
 
 T = TypeVar("T")
@@ -153,19 +155,21 @@ def paginate(
     cursor: str | None = None,
     size: int = PAGE_SIZE,
     total: int | None = None,
+    given: Mapping[str, Any] | None = None,
 ) -> Page[Any]:
     """One keyset page of `statement` (its rows, not yet ordered or limited).
 
-    `read_keys` gives a row's sort values in the order of `sort`. Keys must not be null.
+    `read_keys` gives a row's sort values in the order of `sort`. Keys must not be null. With `given`, the
+    values of its parameters, the statement is one that was built once, and so are its pages.
     """
     size = _size.get() or size
     values, backwards, index = decode_cursor(cursor, len(sort)) if cursor else ([], False, 0)
     if not all(_fits(key.column, value) for key, value in zip(sort, values, strict=False)):
         raise _refusal()
-    if values:
-        statement = statement.where(_after(sort, values, backwards))
-    order = [(key.column.asc() if key.descending == backwards else key.column.desc()) for key in sort]
-    rows = list(session.execute(statement.order_by(*order).limit(size + 1)).all())
+    if given is None:
+        rows = list(read_rows(session, _page_of(statement, sort, values, backwards, size)))
+    else:
+        rows = _rows_of_built(session, statement, sort, (values, backwards, size), given)
     more, rows = len(rows) > size, rows[:size]
     if backwards:
         rows.reverse()
@@ -183,6 +187,38 @@ def paginate(
         else None,
         total=total,
     )
+
+
+def _page_of(
+    statement: Any, sort: Sequence[SortKey], values: Sequence[Any], backwards: bool, size: int
+) -> Any:
+    """The statement in order, behind the values, and one row longer than the page."""
+    if values:
+        statement = statement.where(_after(sort, values, backwards))
+    order = [(key.column.asc() if key.descending == backwards else key.column.desc()) for key in sort]
+    return statement.order_by(*order).limit(size + 1)
+
+
+#: Pages of statements that were built once, by the statement and what the page depends on.
+_built: MutableMapping[Any, dict[Any, Any]] = weakref.WeakKeyDictionary()
+
+
+def _rows_of_built(
+    session: Session,
+    statement: Any,
+    sort: Sequence[SortKey],
+    place: tuple[Sequence[Any], bool, int],
+    given: Mapping[str, Any],
+) -> list[Any]:
+    values, backwards, size = place
+    pages = _built.setdefault(statement, {})
+    key = (tuple((key.column.key, key.descending) for key in sort), bool(values), backwards, size)
+    page = pages.get(key)
+    if page is None:
+        marks = [bindparam(f"after_{n}", type_=sort[n].column.type) for n in range(len(values))]
+        page = pages[key] = _page_of(statement, sort, marks, backwards, size)
+    after = {f"after_{n}": value for n, value in enumerate(values)}
+    return list(read_rows(session, page, {**given, **after}))
 
 
 def read_whole(fetch: Callable[[str | None], Page[T]]) -> Iterator[T]:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+import weakref
+from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Column, Table
 from sqlalchemy.sql import ClauseElement, visitors
 from sqlalchemy.sql.dml import Delete, Update, UpdateBase
-from sqlalchemy.sql.elements import ColumnClause, TextClause
+from sqlalchemy.sql.elements import ColumnClause, ColumnElement, TextClause
 from sqlalchemy.sql.selectable import (
     Alias,
     AliasedReturnsRows,
+    CompoundSelect,
     FromClause,
     Join,
     Select,
@@ -53,6 +55,29 @@ def find_touched(statement: Any, known: Mapping[Table, type[Any]]) -> Touched:
     if isinstance(statement, UpdateBase):
         _look_at_write(statement, known, touched)
     return touched
+
+
+def selects_columns(statement: Any) -> bool:
+    """Whether it is a SELECT of columns and expressions only, without entities or options."""
+    known = _selects_columns.get(statement) if isinstance(statement, SelectBase) else False
+    if known is None:
+        known = _selects_columns[statement] = _are_columns(statement)
+    return known
+
+
+#: Most statements that are read are built once.
+_selects_columns: MutableMapping[Any, bool] = weakref.WeakKeyDictionary()
+
+
+def _are_columns(statement: Any) -> bool:
+    if isinstance(statement, CompoundSelect):
+        return all(_are_columns(part) for part in statement.selects)
+    return (
+        isinstance(statement, Select)
+        and not statement._with_options
+        and not statement._execution_options
+        and all(isinstance(column, ColumnElement) for column in statement._raw_columns)
+    )
 
 
 def _look_at(element: Any, statement: Any, known: Mapping[Table, type[Any]], touched: Touched) -> str | None:

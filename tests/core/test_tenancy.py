@@ -33,7 +33,7 @@ from sqlalchemy.orm import (
 
 from app.core.database import Base
 from app.core.errors import ScopeMissing, ScopeViolated
-from app.core.tenancy import Tenant, all_companies, company_scope, tenant_tables
+from app.core.tenancy import Tenant, all_companies, company_scope, read_rows, tenant_tables
 from app.domain.accounts.models import Branch, Company, Membership
 from app.domain.catalogue.models import PriceAgreement, Product
 from app.domain.ordering.models import Cart
@@ -47,7 +47,12 @@ __all__ = ["world"]
 
 
 def rows(statement: Any) -> Callable[[Session], Any]:
-    return lambda session: [tuple(row) for row in session.execute(statement).all()]
+    def read(session: Session) -> list[Any]:
+        found = [tuple(row) for row in session.execute(statement).all()]
+        assert [tuple(row) for row in read_rows(session, statement)] == found
+        return found
+
+    return read
 
 
 def names(statement: Any) -> Callable[[Session], Any]:
@@ -166,14 +171,17 @@ def test_a_company_reads_its_own_rows_only_by(world: Session, way: str) -> None:
 
 @pytest.mark.parametrize("way", REFUSED_READS)
 def test_what_cannot_be_narrowed_to_a_company_is_refused_as(world: Session, way: str) -> None:
-    with company_scope(world, OWN), pytest.raises(ScopeViolated):
-        world.execute(REFUSED_READS[way])
+    for read in (Session.execute, read_rows):
+        with company_scope(world, OWN), pytest.raises(ScopeViolated):
+            read(world, REFUSED_READS[way])
 
 
 @pytest.mark.parametrize("way", ["attributes", "a subquery", "exists", "union", "a CTE", "get by id"])
 def test_without_a_scope_nothing_of_a_company_is_read_by(world: Session, way: str) -> None:
     with pytest.raises(ScopeMissing):
         READS[way][0](world)
+    with pytest.raises(ScopeMissing):
+        read_rows(world, select(Branch.name))
 
 
 def test_a_statement_serves_one_company_after_another(world: Session) -> None:
@@ -181,6 +189,7 @@ def test_a_statement_serves_one_company_after_another(world: Session) -> None:
     for company_id, expected in ((OWN, "own"), (OTHER, "other"), (OWN, "own")):
         with company_scope(world, company_id):
             assert world.scalars(statement).all() == [expected]
+            assert read_rows(world, statement) == [(expected,)]
 
 
 @pytest.mark.parametrize("way", REFUSED_READS)
@@ -212,7 +221,9 @@ def test_a_statement_made_from_a_remembered_one_is_looked_at_anew(world: Session
 def test_statements_that_differ_by_their_values_alone_keep_their_own(world: Session) -> None:
     with company_scope(world, OWN):
         for branch_id, expected in ((OWN, ["own"]), (OTHER, []), (OWN, ["own"])):
-            assert world.scalars(select(Branch.name).where(Branch.id == branch_id)).all() == expected
+            statement = select(Branch.name).where(Branch.id == branch_id)
+            assert world.scalars(statement).all() == expected
+            assert [row.name for row in read_rows(world, statement)] == expected
 
 
 def test_all_companies_reads_everything(world: Session) -> None:

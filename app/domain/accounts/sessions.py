@@ -23,7 +23,7 @@ from app.core.permissions import (
     Role,
     requires,
 )
-from app.core.tenancy import all_companies
+from app.core.tenancy import all_companies, read_rows
 from app.core.texts import _
 from app.domain.accounts.models import Company, Membership, SignInSession, User, Vendor
 from app.domain.accounts.passwords import Proof
@@ -157,7 +157,8 @@ def find_signed_in(
     extras = extras or {}
     with all_companies(session, reason="reading a sign-in session"):
         statement = _sign_in_statement(tuple(extras.items()))
-        row = session.execute(statement, {"token_hash": hash_token(token)}).one_or_none()
+        found = read_rows(session, statement, {"token_hash": hash_token(token)})
+    row = found[0] if found else None
     if row is None or (row.acting_company_id is not None and not row.company_is_active):
         return None
     role = Role(row.role)

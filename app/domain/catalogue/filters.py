@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, bindparam, false, select
 from sqlalchemy.orm import Session, aliased
 
 from app.core.errors import NotFound
+from app.core.tenancy import read_rows
 from app.core.texts import _
 from app.domain.catalogue import search
 from app.domain.catalogue.buyers import Buyer
@@ -61,12 +62,17 @@ _SCOPE = (
 
 def get_category_scope(session: Session, slug: str) -> CategoryScope:
     """:raises NotFound: no category has that slug."""
-    rows = session.execute(_SCOPE, {"slug": slug}).all() if is_storable(slug) else []
+    rows = read_rows(session, _SCOPE, {"slug": slug}) if is_storable(slug) else []
     top = next((row for row in rows if row.slug == slug), None)
     if top is None:
         raise NotFound(_("There is no such category."))
+    return scope_of_category(top, rows)
+
+
+def scope_of_category(top: Any, below: Iterable[Any]) -> CategoryScope:
+    """The scope of a category, with itself and those below it as they were read."""
     ancestors = tuple(int(part) for part in top.path.split("/") if part and int(part) != top.id)
-    return CategoryScope(top.id, top.name, top.slug, tuple(row.id for row in rows), ancestors)
+    return CategoryScope(top.id, top.name, top.slug, tuple(row.id for row in below), ancestors)
 
 
 class Conditions:
@@ -80,11 +86,14 @@ class Conditions:
         *,
         on: date,
         extra: ColumnElement[bool] | None = None,
+        category: CategoryScope | None = None,
     ) -> None:
         self.session = session
         self.buyer = buyer
         self.words = search.parse_query(query.text)
-        self.category = get_category_scope(session, query.category_slug) if query.category_slug else None
+        if category is None and query.category_slug:
+            category = get_category_scope(session, query.category_slug)
+        self.category = category
         self.parts: dict[str, ColumnElement[bool]] = {}
         if self.words:
             self.parts["text"] = search.matches(session, self.words, buyer)
@@ -116,9 +125,25 @@ class Conditions:
         parts = dict(self.parts)
         if self.words:
             parts["text"] = search.matches(self.session, self.words, self.buyer, all_at_once=True)
-        elif self.category and len(self.category.subtree_ids) > 1 and search.is_sqlite(self.session):
+        elif self._is_wide():
+            assert self.category is not None  # noqa: S101 - for the type checker
             parts["category"] = (Product.category_id + 0).in_(self.category.subtree_ids)
         return list(parts.values())
+
+    def plain(self) -> tuple[bool, int | None] | None:
+        """Whether ended products are shown, and the one category, of a list that asks for nothing else."""
+        is_plain = not self.parts.keys() - {"category", "life_cycle"}
+        if not is_plain or (self.category and len(self.category.subtree_ids) > 1):
+            return None
+        return "life_cycle" not in self.parts, self.category.id if self.category else None
+
+    def walks_as_is(self) -> bool:
+        """Whether a long list is read by the same conditions as a short one."""
+        return not self.words and not self._is_wide()
+
+    def _is_wide(self) -> bool:
+        category = self.category
+        return category is not None and len(category.subtree_ids) > 1 and search.is_sqlite(self.session)
 
 
 def _in_category(category: CategoryScope) -> ColumnElement[bool]:

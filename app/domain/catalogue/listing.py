@@ -6,28 +6,33 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, bindparam, func, select
 from sqlalchemy.orm import Session
 
+from app.core.database import BigInt
 from app.core.errors import InvalidInput
+from app.core.keys import among
 from app.core.pages import COUNT_LIMIT, PAGE_SIZE, Page, SortKey, decode_cursor, encode_cursor, paginate
+from app.core.tenancy import read_rows
 from app.core.texts import _
 from app.domain.catalogue import search
 from app.domain.catalogue.buyers import Buyer
 from app.domain.catalogue.errors import TooManyToSort
-from app.domain.catalogue.filters import SORTS, Conditions, ProductQuery
+from app.domain.catalogue.filters import SORTS, CategoryScope, Conditions, ProductQuery
 from app.domain.catalogue.models import Category, Product, ProductMedia
 from app.domain.catalogue.numbers import code_key, gtin_forms, is_storable
-from app.domain.catalogue.prices import prices_for_buyer
+from app.domain.catalogue.prices import winners_for_buyer
 from app.domain.catalogue.pricing import Ladder, effective_rule
 from app.domain.catalogue.quantities import QuantityRule
+from app.domain.catalogue.resemblance import resembling_ids
 
 
 @dataclass(frozen=True, slots=True)
 class ProductRow:
-    """A product as a list shows it to a buyer; `rule` binds, `ladders` has the winner first."""
+    """A product as a list shows it to a buyer; `rule` binds, `ladders` has the winner alone."""
 
     id: int
     sku: str
@@ -87,6 +92,7 @@ _CARD: Any = select(
     Product.sku_key,
     Product.created_at,
 ).join(Category, Category.id == Product.category_id)
+_CARDS = _CARD.where(among(Product.id, "product_ids"))
 
 
 def list_products(
@@ -96,14 +102,16 @@ def list_products(
     query: ProductQuery,
     on: date,
     extra: ColumnElement[bool] | None = None,
+    category: CategoryScope | None = None,
 ) -> Page[ProductRow]:
-    """A page of products with prices, in at most six statements where nothing is misspelt.
+    """A page of products with prices, in at most five statements where nothing is misspelt.
 
-    `extra` is a further condition on Product, such as "ready to ship". `total` is exact to 1,000.
+    `extra` is a further condition on Product, such as "ready to ship"; `category` is the query's, for
+    those who have read it. `total` is exact to 1,000.
     :raises NotFound: no such category.
     :raises TooManyToSort: more than 1,000 hits are to be sorted by price.
     """
-    conditions = Conditions(session, buyer, query, on=on, extra=extra)
+    conditions = Conditions(session, buyer, query, on=on, extra=extra, category=category)
     sort = _sort_of(query, conditions)
     if sort == "price":
         return _by_price(session, buyer, conditions, query.cursor, on=on)
@@ -133,13 +141,30 @@ def _sort_of(query: ProductQuery, conditions: Conditions) -> str:
     return "relevance" if conditions.words else "name"
 
 
-def _hits(conditions: Conditions) -> Any:
+def _hits(conditions: Sequence[ColumnElement[bool]]) -> Any:
     """Ids of the hits, up to one beyond the limit of exact totals."""
-    return select(Product.id).where(*conditions.all()).limit(COUNT_LIMIT + 1)
+    return select(Product.id).where(*conditions).limit(COUNT_LIMIT + 1)
+
+
+def _counted(conditions: Sequence[ColumnElement[bool]]) -> Any:
+    """The number of hits as a column."""
+    return select(func.count()).select_from(_hits(conditions).subquery()).scalar_subquery().label("total")
 
 
 def _count(session: Session, conditions: Conditions) -> int:
-    return session.execute(select(func.count()).select_from(_hits(conditions).subquery())).scalar_one()
+    [(total,)] = read_rows(session, select(_counted(conditions.all())))
+    return int(total)
+
+
+@lru_cache(maxsize=4)
+def _plain(shows_ended: bool, has_category: bool) -> Any:
+    """What most lists are: everything, or one category without any below it. Built once."""
+    conditions: list[ColumnElement[bool]] = []
+    if has_category:
+        conditions.append(Product.category_id == bindparam("category_id", type_=BigInt))
+    if not shows_ended:
+        conditions.append(Product.life_cycle != "ended")
+    return _CARD.add_columns(_counted(conditions)).where(*conditions)
 
 
 def _ranked(session: Session, buyer: Buyer | None, conditions: Conditions, cursor: str | None) -> Page[Any]:
@@ -147,7 +172,7 @@ def _ranked(session: Session, buyer: Buyer | None, conditions: Conditions, curso
 
     Empty where there are no hits, or too many: beyond a thousand they are not worth ranking one by one.
     """
-    hits = _hits(conditions).cte("hits")
+    hits = _hits(conditions.all()).cte("hits")
     total = select(func.count()).select_from(hits).scalar_subquery()
     score = search.relevance(session, conditions.words, buyer)
     return paginate(
@@ -170,19 +195,30 @@ def _by_columns(
         "sku": (Product.sku_key, str),
         "newest": (Product.created_at, datetime),
     }[sort]
-    total = _count(session, conditions)
-    if not total:
-        return Page(items=[], total=0)
+    statement: Any
+    given, total, plain = None, None, conditions.plain()
+    if plain is not None:
+        statement = _plain(plain[0], plain[1] is not None)
+        given = {} if plain[1] is None else {"category_id": plain[1]}
+    elif conditions.walks_as_is():
+        statement = _CARD.add_columns(_counted(conditions.all())).where(*conditions.all())
+    else:
+        total = _count(session, conditions)
+        if not total:
+            return Page(items=[], total=0)
+        statement = _CARD.where(*(conditions.walking() if total > COUNT_LIMIT else conditions.all()))
     descending = sort == "newest"
     page = paginate(
         session,
-        _CARD.where(*(conditions.walking() if total > COUNT_LIMIT else conditions.all())),
+        statement,
         sort=[SortKey(column, descending), SortKey(Product.id, descending)],
         read_keys=lambda row: (getattr(row, column.key), row.id),
         cursor=_checked(cursor, (kind, int)),
-        total=total,
+        given=given,
     )
-    return replace(page, items=_product_rows(session, buyer, page.items, on=on))
+    if total is None:
+        total = page.items[0].total if page.items else _count(session, conditions) if cursor else 0
+    return replace(page, items=_product_rows(session, buyer, page.items, on=on), total=total)
 
 
 def _is_name_cursor(cursor: str | None) -> bool:
@@ -227,14 +263,14 @@ def rows_for(
     """The products in the order of their ids given, with prices; visibility is the caller's business."""
     if not product_ids:
         return []
-    cards = {row.id: row for row in session.execute(_CARD.where(Product.id.in_(product_ids)))}
+    cards = {row.id: row for row in read_rows(session, _CARDS, {"product_ids": product_ids})}
     return _product_rows(session, buyer, [cards[key] for key in product_ids if key in cards], on=on)
 
 
 def _product_rows(
     session: Session, buyer: Buyer | None, cards: Sequence[Any], *, on: date
 ) -> list[ProductRow]:
-    ladders = prices_for_buyer(session, buyer, [card[0] for card in cards], on=on)
+    ladders = winners_for_buyer(session, buyer, [card[0] for card in cards], on=on)
     successors = find_successors(session, {card.successor_id for card in cards} - {None})
     rows = []
     for card in cards:
@@ -249,7 +285,7 @@ def find_successors(session: Session, ids: Collection[int]) -> dict[int, tuple[s
     """SKU and name by id; no statement where nothing has a successor."""
     if not ids:
         return {}
-    rows = session.execute(select(Product.id, Product.sku, Product.name).where(Product.id.in_(ids)))
+    rows = read_rows(session, select(Product.id, Product.sku, Product.name).where(Product.id.in_(ids)))
     return {row.id: (row.sku, row.name) for row in rows}
 
 
@@ -259,7 +295,7 @@ def _guessed(session: Session, conditions: Conditions, exact: Sequence[int]) -> 
     if exact:
         others.append(Product.id.not_in(exact))
     limit = search.ENOUGH - len(exact)
-    return search.resembling_ids(session, conditions.words, conditions=others, limit=limit)
+    return resembling_ids(session, conditions.words, conditions=others, limit=limit)
 
 
 def _rows_with_guesses(
@@ -284,8 +320,8 @@ def _by_price(
         raise TooManyToSort(
             _("Up to 1,000 products can be sorted by price. Narrow the list down by category or words first.")
         )
-    products = session.execute(select(Product.id, Product.name_key).where(*conditions.all())).all()
-    ladders = prices_for_buyer(session, buyer, [row.id for row in products], on=on)
+    products = read_rows(session, select(Product.id, Product.name_key).where(*conditions.all()))
+    ladders = winners_for_buyer(session, buyer, [row.id for row in products], on=on)
     keyed = []
     for row in products:
         own = ladders.get(row.id)
@@ -347,11 +383,12 @@ def suggest(
         order = [search.relevance(session, words, buyer), *order]
     else:
         found = conditions.walking()
-    rows = session.execute(
+    rows = read_rows(
+        session,
         select(Product.id, Product.sku, Product.name, Product.mpn, Category.slug)
         .join(Category, Category.id == Product.category_id)
         .where(*found)
         .order_by(*order)
-        .limit(limit)
+        .limit(limit),
     )
     return [Suggestion(*row) for row in rows]

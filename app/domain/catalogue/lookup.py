@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import literal, select
 from sqlalchemy.orm import Session
 
+from app.core.tenancy import read_rows
 from app.domain.catalogue.buyers import Buyer
 from app.domain.catalogue.models import CrossReference, CustomerPartNumber, Product
 from app.domain.catalogue.numbers import code_key, gtin_forms
@@ -79,7 +80,7 @@ def _matches(session: Session, buyer: Buyer | None, keys: list[str], on: date) -
             statement = statement.join_from(column.class_, Product, column.class_.product_id == Product.id)
         if column.class_ is CustomerPartNumber and buyer is not None:
             statement = statement.where(CustomerPartNumber.company_id == buyer.company_id)
-        for value, product_id, sku, kind in session.execute(statement):
+        for value, product_id, sku, kind in read_rows(session, statement):
             for key in keys_of(value):
                 yield key, Match(product_id, sku, _source(kind))
 

@@ -1,4 +1,4 @@
-"""The prices, quantity rules, order discount and tax of a buyer, for many products in two statements."""
+"""The prices, quantity rules, order discount and tax of a buyer, for many products in one statement."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Date, Select, String, and_, bindparam, exists, or_, select
+from sqlalchemy import Date, String, and_, bindparam, null, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from app.core.database import BigInt
+from app.core.keys import among
+from app.core.tenancy import read_rows
 from app.domain.catalogue.buyers import Buyer
 from app.domain.catalogue.models import AgreementQuantityRule, PriceAgreement, PriceRow, Product, TaxRate
 from app.domain.catalogue.pricing import (
@@ -25,7 +27,6 @@ from app.domain.catalogue.pricing import (
 )
 from app.domain.catalogue.quantities import QuantityRule
 
-_HAS_RULES = exists().where(AgreementQuantityRule.agreement_id == PriceAgreement.id).label("has_rules")
 #: In force for a buyer on a day, in the buyer's currency. Built once; an empty tier, company or branch
 #: equals nothing, so such a buyer has none of that level.
 _IN_FORCE = and_(
@@ -45,27 +46,48 @@ _IN_FORCE = and_(
         ),
     ),
 )
-_AGREEMENTS = select(
+#: The agreements in force; the columns in the order of `_PRICES`.
+_AGREEMENTS: Any = select(
+    null().cast(BigInt).label("product_id"),
     PriceAgreement.id,
+    PriceAgreement.order_discount_bps,
+    PriceAgreement.order_discount_from,
     PriceAgreement.number,
     PriceAgreement.name,
     PriceAgreement.level,
     PriceAgreement.starts_on,
     PriceAgreement.ends_on,
-    _HAS_RULES,
+    null().cast(BigInt).label("rule_minimum"),
+    null().cast(BigInt).label("rule_multiple"),
+    null().cast(BigInt).label("rule_maximum"),
 ).where(_IN_FORCE)
-_TERMS = _AGREEMENTS.add_columns(PriceAgreement.order_discount_bps, PriceAgreement.order_discount_from)
-_ROWS = select(PriceRow.product_id, PriceRow.agreement_id, PriceRow.min_quantity, PriceRow.unit_price).where(
-    PriceRow.product_id.in_(bindparam("product_ids", [0], expanding=True)),
-    PriceRow.agreement_id.in_(bindparam("agreement_ids", [0], expanding=True)),
-)
-_ROWS_WITH_RULES: Select[*tuple[Any, ...]] = _ROWS.add_columns(
-    AgreementQuantityRule.min_quantity, AgreementQuantityRule.multiple, AgreementQuantityRule.max_quantity
-).outerjoin(
-    AgreementQuantityRule,
-    and_(
-        AgreementQuantityRule.agreement_id == PriceRow.agreement_id,
-        AgreementQuantityRule.product_id == PriceRow.product_id,
+#: Those agreements, without a product, and their steps and quantity rules for products. Built once.
+_PRICES: Any = union_all(
+    _AGREEMENTS,
+    select(
+        PriceRow.product_id,
+        PriceRow.agreement_id,
+        PriceRow.min_quantity,
+        PriceRow.unit_price,
+        null(),
+        null(),
+        null(),
+        null(),
+        null(),
+        AgreementQuantityRule.min_quantity,
+        AgreementQuantityRule.multiple,
+        AgreementQuantityRule.max_quantity,
+    )
+    .outerjoin(
+        AgreementQuantityRule,
+        and_(
+            AgreementQuantityRule.agreement_id == PriceRow.agreement_id,
+            AgreementQuantityRule.product_id == PriceRow.product_id,
+        ),
+    )
+    .where(
+        among(PriceRow.product_id, "product_ids"),
+        PriceRow.agreement_id.in_(select(PriceAgreement.id).where(_IN_FORCE)),
     ),
 )
 
@@ -86,36 +108,42 @@ def prices_for_buyer(
     """Every ladder in force for the buyer, winner first, by product; a product without one is on request."""
     if buyer is None or not product_ids:
         return {}
-    rows = session.execute(_AGREEMENTS, _values_of(buyer, on)).all()
-    agreements = {row[0]: Agreement(*row[:6]) for row in rows}
-    if not agreements:
+    return terms_for(session, buyer, product_ids, on=on).ladders
+
+
+def winners_for_buyer(
+    session: Session, buyer: Buyer | None, product_ids: Collection[int], *, on: date
+) -> dict[int, list[Ladder]]:
+    """As prices_for_buyer, with the winning ladder of each product alone, which is what lists show."""
+    if buyer is None or not product_ids:
         return {}
-    with_rules = any(row.has_rules for row in rows)
-    price_rows = session.execute(
-        _ROWS_WITH_RULES if with_rules else _ROWS,
-        {"product_ids": list(product_ids), "agreement_ids": list(agreements)},
-    ).all()
-    return _ladders_of(price_rows, agreements)
+    return terms_for(session, buyer, product_ids, on=on, winners_only=True).ladders
 
 
-def _ladders_of(rows: Iterable[Any], agreements: Mapping[int, Agreement]) -> dict[int, list[Ladder]]:
-    steps: dict[tuple[int, int], list[Step]] = {}
-    rules: dict[tuple[int, int], QuantityRule] = {}
-    for product_id, agreement_id, min_quantity, unit_price, *rule in rows:
-        key = (product_id, agreement_id)
-        steps.setdefault(key, []).append(Step(min_quantity, unit_price))
-        if rule and rule[0] is not None:
-            rules[key] = QuantityRule(*rule)
+def _ladders_of(
+    rows: Iterable[Any], agreements: Mapping[int, Agreement], *, winners_only: bool
+) -> dict[int, list[Ladder]]:
+    """Ladders by product, winner first, of a product's steps in any order."""
+    given: dict[int, dict[int, list[Any]]] = {}
+    for row in rows:
+        given.setdefault(row[0], {}).setdefault(row[1], []).append(row)
+    order = sorted(agreements, key=lambda key: ladder_order(Ladder(agreements[key], ())))
     ladders: dict[int, list[Ladder]] = {}
-    for (product_id, agreement_id), found in steps.items():
-        if len(found) > 1:
-            found.sort(key=lambda step: step.min_quantity)
-        ladder = Ladder(agreements[agreement_id], tuple(found), rules.get((product_id, agreement_id)))
-        ladders.setdefault(product_id, []).append(ladder)
-    for found_ladders in ladders.values():
-        if len(found_ladders) > 1:
-            found_ladders.sort(key=ladder_order)
+    for product_id, own in given.items():
+        wanted = [agreement_id for agreement_id in order if agreement_id in own]
+        ladders[product_id] = [
+            _ladder(agreements[agreement_id], own[agreement_id])
+            for agreement_id in (wanted[:1] if winners_only else wanted)
+        ]
     return ladders
+
+
+def _ladder(agreement: Agreement, rows: list[Any]) -> Ladder:
+    steps = [Step(row[2], row[3]) for row in rows]
+    if len(steps) > 1:
+        steps.sort(key=lambda step: step.min_quantity)
+    rule = rows[0][9:]
+    return Ladder(agreement, tuple(steps), QuantityRule(*rule) if rule[0] is not None else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,26 +165,33 @@ class Terms:
     discount: OrderDiscount | None
 
 
-def terms_for(session: Session, buyer: Buyer, product_ids: Collection[int], *, on: date) -> Terms:
-    """Ladders and order discount of a buyer in two statements, for carts and placing."""
-    rows = session.execute(_TERMS, _values_of(buyer, on)).all()
-    agreements = {row.id: Agreement(*row[:6]) for row in rows}
-    if not agreements or not product_ids:
-        return Terms({}, _winning_discount(rows))
-    with_rules = any(row.has_rules for row in rows)
-    price_rows = session.execute(
-        _ROWS_WITH_RULES if with_rules else _ROWS,
-        {"product_ids": list(product_ids), "agreement_ids": list(agreements)},
-    ).all()
-    return Terms(_ladders_of(price_rows, agreements), _winning_discount(rows))
+def terms_for(
+    session: Session,
+    buyer: Buyer,
+    product_ids: Collection[int],
+    *,
+    on: date,
+    winners_only: bool = False,
+) -> Terms:
+    """Ladders and order discount of a buyer in one statement, for lists, carts and placing."""
+    statement = _PRICES if product_ids else _AGREEMENTS
+    values = _values_of(buyer, on)
+    if product_ids:
+        values["product_ids"] = product_ids
+    rows = read_rows(session, statement, values)
+    headings = [row for row in rows if row[0] is None]
+    agreements = {row[1]: Agreement(row[1], *row[4:9]) for row in headings}
+    steps = [row for row in rows if row[0] is not None]
+    ladders = _ladders_of(steps, agreements, winners_only=winners_only)
+    return Terms(ladders, _winning_discount(headings, agreements))
 
 
-def _winning_discount(rows: Iterable[Any]) -> OrderDiscount | None:
+def _winning_discount(rows: Iterable[Any], agreements: Mapping[int, Agreement]) -> OrderDiscount | None:
     granting = [row for row in rows if row.level in ("branch", "company") and row.order_discount_bps > 0]
     if not granting:
         return None
-    row = min(granting, key=lambda row: ladder_order(Ladder(Agreement(*row[:6]), ())))
-    return OrderDiscount(row.id, row.number, row.name, row.order_discount_bps, row.order_discount_from)
+    row = min(granting, key=lambda row: ladder_order(Ladder(agreements[row[1]], ())))
+    return OrderDiscount(row[1], row.number, row.name, row.order_discount_bps, row.order_discount_from)
 
 
 def prices_for(
@@ -209,7 +244,7 @@ def order_discount_for(session: Session, buyer: Buyer, *, on: date) -> OrderDisc
     """The discount of the winning agreement that grants one: branch before company, later start first."""
     if buyer.company_id is None:
         return None
-    return _winning_discount(session.execute(_TERMS, _values_of(buyer, on)).all())
+    return terms_for(session, buyer, (), on=on).discount
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +257,8 @@ class Tax:
 
 def tax_rates_for(session: Session, company_id: int) -> dict[str, Tax]:
     """The company's tax by tax class; a class without a rate is not in it."""
-    rows = session.execute(
-        select(TaxRate.tax_class, TaxRate.code, TaxRate.rate_bps).where(TaxRate.company_id == company_id)
+    rows = read_rows(
+        session,
+        select(TaxRate.tax_class, TaxRate.code, TaxRate.rate_bps).where(TaxRate.company_id == company_id),
     )
     return {tax_class: Tax(code, rate_bps) for tax_class, code, rate_bps in rows}

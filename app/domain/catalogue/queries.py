@@ -7,16 +7,18 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import bindparam, case, literal, null, select, true, union_all
+from sqlalchemy import String, bindparam, case, literal, null, select, true, union_all
 from sqlalchemy.orm import Session
 
 from app.core.database import BigInt
 from app.core.errors import NotFound
+from app.core.tenancy import read_rows
 from app.core.texts import _
 from app.domain.catalogue.agreement_reads import get_agreement as get_agreement
 from app.domain.catalogue.agreement_reads import list_agreement_rows as list_agreement_rows
 from app.domain.catalogue.agreement_reads import list_agreements as list_agreements
 from app.domain.catalogue.buyers import Buyer
+from app.domain.catalogue.filters import CategoryScope, scope_of_category
 from app.domain.catalogue.listing import find_successors
 from app.domain.catalogue.models import (
     Attribute,
@@ -72,15 +74,31 @@ def category_tree(session: Session, buyer: Buyer | None, *, on: date) -> list[Ca
 
     Vendor staff (None) see the empty ones as well.
     """
+    return tree_and_scope(session, buyer, None, on=on)[0]
+
+
+def tree_and_scope(
+    session: Session, buyer: Buyer | None, slug: str | None, *, on: date
+) -> tuple[list[CategoryNode], CategoryScope | None]:
+    """As category_tree, and the category of that slug with its subtree, from the same read.
+
+    :raises NotFound: no category has that slug.
+    """
     sees_all = buyer is None or buyer.company_id is None or buyer.visibility_mode == "all"
     statement = _WHOLE_TREE if sees_all else _tree(visible(buyer, on))
-    rows = session.execute(statement).all()
+    rows = read_rows(session, statement)
     kept = {int(part) for row in rows if row.holds or buyer is None for part in row.path.split("/") if part}
     children: dict[int | None, list[Any]] = {}
     for row in rows:
         if row.id in kept:
             children.setdefault(row.parent_id, []).append(row)
-    return _nodes_below(children, None, 0)
+    nodes = _nodes_below(children, None, 0)
+    if slug is None:
+        return nodes, None
+    top = next((row for row in rows if row.slug == slug), None)
+    if top is None:
+        raise NotFound(_("There is no such category."))
+    return nodes, scope_of_category(top, [row for row in rows if row.path.startswith(top.path)])
 
 
 def _nodes_below(
@@ -159,23 +177,30 @@ _PAGE_COLUMNS = (
 )
 
 
+#: A product by the key of its SKU. Built once.
+_PAGE: Any = (
+    select(
+        *_PAGE_COLUMNS,
+        Category.name.label("category_name"),
+        Category.slug.label("category_slug"),
+        Category.path.label("category_path"),
+    )
+    .join(Category, Category.id == Product.category_id)
+    .where(Product.sku_key == bindparam("sku_key", type_=String()))
+)
+
+
 def get_product_page(session: Session, buyer: Buyer | None, sku: str, *, on: date) -> ProductPage:
-    """A product by its SKU (case and blanks around it do not matter), in four or five statements.
+    """A product by its SKU (case and blanks around it do not matter), in three or four statements.
 
     :raises NotFound: no such product, or the buyer may not see it.
     """
-    row = session.execute(
-        select(
-            *_PAGE_COLUMNS,
-            Category.name.label("category_name"),
-            Category.slug.label("category_slug"),
-            Category.path.label("category_path"),
-        )
-        .join(Category, Category.id == Product.category_id)
-        .where(Product.sku_key == code_key(sku), visible(buyer, on))
-    ).one_or_none()
-    if row is None:
+    sees_all = buyer is None or buyer.company_id is None or buyer.visibility_mode == "all"
+    statement = _PAGE if sees_all else _PAGE.where(visible(buyer, on))
+    found = read_rows(session, statement, {"sku_key": code_key(sku)})
+    if not found:
         raise NotFound(_("There is no product by that number."))
+    row = found[0]
     facts = _facts(session, row.id, owner_of_numbers(buyer))
     ladders = tuple(prices_for_buyer(session, buyer, [row.id], on=on).get(row.id, ()))
     own_rule = QuantityRule(row.min_quantity, row.multiple, row.max_quantity)
@@ -256,7 +281,7 @@ def _facts(session: Session, product_id: int, company_id: int | None) -> dict[st
     statement = _SHARED_FACTS if company_id is None else _ALL_FACTS
     values = {"product_id": product_id} | ({} if company_id is None else {"company_id": company_id})
     found: dict[str, list[Any]] = {}
-    for row in session.execute(statement, values):
+    for row in read_rows(session, statement, values):
         found.setdefault(row.kind, []).append(row)
     for rows in found.values():
         rows.sort(key=lambda row: (row.position, row.a))

@@ -8,7 +8,6 @@ made here, not from models; their names begin with `product_search`.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -46,10 +45,6 @@ MAX_CHARACTERS = 200
 MAX_TERMS = 12
 #: Fewer hits than this are followed by products that resemble the query.
 ENOUGH = 24
-#: Trigrams of a query that resemblance is measured by.
-MAX_TRIGRAMS = 32
-#: A trigram in this many products counts as frequent.
-FREQUENT = 1000
 _BATCH = 2000
 
 _sqlite_table = table(
@@ -176,16 +171,16 @@ def store_texts(session: Session, texts: Sequence[tuple[int, str]]) -> None:
 
 def remove(session: Session, product_ids: Collection[int]) -> None:
     """Take the products out of the search, in the present transaction."""
-    key = _key(session)
+    key = key_of(session)
     if product_ids:
-        session.execute(delete(_table(session)).where(key.in_(list(product_ids))))
+        session.execute(delete(table_of(session)).where(key.in_(list(product_ids))))
 
 
-def _table(session: Session) -> Any:
+def table_of(session: Session) -> Any:
     return _sqlite_table if is_sqlite(session) else _postgres_table
 
 
-def _key(session: Session) -> Any:
+def key_of(session: Session) -> Any:
     return _sqlite_table.c.rowid if is_sqlite(session) else _postgres_table.c.product_id
 
 
@@ -231,7 +226,7 @@ def begins(expression: Any, start: str) -> ColumnElement[bool]:
     return func.substr(expression, 1, len(start)) == start
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
     return '"' + text.replace('"', '""') + '"'
 
 
@@ -242,7 +237,7 @@ def _matching_texts(session: Session, query: Query) -> Any:
     if is_sqlite(session):
         statement = select(_sqlite_table.c.rowid)
         if long:
-            phrases = " ".join(_quoted(term) for term in long)
+            phrases = " ".join(quoted(term) for term in long)
             statement = statement.where(_sqlite_table.c.product_search.op("MATCH")(phrases))
         recheck = short
         text: Any = _sqlite_table.c.text
@@ -325,70 +320,3 @@ def relevance(session: Session, query: Query, buyer: Buyer | None) -> ColumnElem
         (and_(*word_starts), 3),
         else_=4,
     )
-
-
-# --- typing mistakes --------------------------------------------------------------------------------
-
-
-def query_trigrams(query: Query) -> list[str]:
-    """The query's runs of three, each term with a blank before and behind: `ab` is ` ab`, `ab `."""
-    runs = [
-        padded[i : i + 3] for term in query.terms for padded in [f" {term} "] for i in range(len(padded) - 2)
-    ]
-    return list(dict.fromkeys(runs))[:MAX_TRIGRAMS]
-
-
-def least_overlap(count: int) -> int:
-    """How many of a query's trigrams a product must share to resemble it: two fifths, at least two."""
-    return max(2, math.ceil(0.4 * count))
-
-
-def resembling_ids(
-    session: Session,
-    query: Query,
-    *,
-    conditions: Sequence[ColumnElement[bool]],
-    limit: int,
-) -> list[int]:
-    """Ids of products that share enough trigrams with the query: most first, then by name and id."""
-    runs = query_trigrams(query)
-    least = least_overlap(len(runs))
-    if len(runs) < least or limit < 1:
-        return []
-    search, key = _table(session), _key(session)
-    # Whoever shares `least` of n trigrams shares one of any n - least + 1: the rarest are the cheapest.
-    rare = _rarest(session, runs)[: len(runs) - least + 1]
-    if not rare:
-        return []
-    if is_sqlite(session):
-        candidates = search.c.product_search.op("MATCH")(" OR ".join(_quoted(run) for run in rare))
-    else:
-        candidates = search.c.trigrams.overlap(rare)
-    shared: Any = sum(
-        (case((contains(session, search.c.text, run), 1), else_=0) for run in runs[1:]),
-        start=case((contains(session, search.c.text, runs[0]), 1), else_=0),
-    )
-    statement = (
-        select(Product.id)
-        .join(search, key == Product.id)
-        .where(candidates, shared >= least, *conditions)
-        .order_by(shared.desc(), Product.name_key, Product.id)
-        .limit(limit)
-    )
-    return list(session.scalars(statement))
-
-
-def _rarest(session: Session, runs: Sequence[str]) -> list[str]:
-    """The runs, rarest first; counting ends at FREQUENT."""
-    search = _table(session)
-    counts = []
-    for number, run in enumerate(runs):
-        if is_sqlite(session):
-            having = search.c.product_search.op("MATCH")(_quoted(run))
-        else:
-            having = search.c.trigrams.contains([run])
-        some = select(literal(1).label("one")).select_from(search).where(having).limit(FREQUENT).subquery()
-        counts.append(select(func.count()).select_from(some).scalar_subquery().label(f"n{number}"))
-    found = session.execute(select(*counts)).one()
-    ranked = sorted((count, number) for number, count in enumerate(found))
-    return [runs[number] for count, number in ranked]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Date, bindparam, exists, func, literal, null, select, union_all
+from sqlalchemy import Date, exists, func, literal, null, select, union_all
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.elements import ColumnElement
 
+from app.core.keys import among
+from app.core.tenancy import read_rows
 from app.domain.catalogue.models import Product
 from app.domain.inventory.models import Allocation as AllocationRow
 from app.domain.inventory.models import ExpectedReceipt, StockLevel, StockMovement, Warehouse
@@ -29,9 +31,8 @@ class StockView:
         return self.on_hand - self.allocated
 
 
-_PRODUCT_IDS: Any = bindparam("product_ids", [0], expanding=True)
-#: (product, None, on hand, allocated) of levels and (product, day, units to come, 0) of receipts. Built once.
-_STOCK: Any = union_all(
+#: (product, None, on hand, allocated) of levels and (product, day, units to come, 0) of receipts.
+STOCK_PARTS: tuple[Any, ...] = (
     select(
         StockLevel.product_id,
         null().cast(Date).label("due_on"),
@@ -39,7 +40,7 @@ _STOCK: Any = union_all(
         func.sum(StockLevel.allocated).label("allocated"),
         literal(0).label("receipt_id"),
     )
-    .where(StockLevel.product_id.in_(_PRODUCT_IDS))
+    .where(among(StockLevel.product_id, "product_ids"))
     .group_by(StockLevel.product_id),
     select(
         ExpectedReceipt.product_id,
@@ -48,11 +49,12 @@ _STOCK: Any = union_all(
         literal(0),
         ExpectedReceipt.id,
     ).where(
-        ExpectedReceipt.product_id.in_(_PRODUCT_IDS),
+        among(ExpectedReceipt.product_id, "product_ids"),
         ExpectedReceipt.is_open,
         ExpectedReceipt.quantity > ExpectedReceipt.received,
     ),
 )
+_STOCK: Any = union_all(*STOCK_PARTS)
 
 
 def stock_for(session: Session, product_ids: Collection[int], *, on: date) -> dict[int, StockView]:
@@ -62,11 +64,14 @@ def stock_for(session: Session, product_ids: Collection[int], *, on: date) -> di
     """
     if not product_ids:
         return {}
+    return stock_of(read_rows(session, _STOCK, {"product_ids": product_ids}), on=on)
+
+
+def stock_of(rows: Iterable[Any], *, on: date) -> dict[int, StockView]:
+    """Stock by product of the rows that STOCK_PARTS found."""
     levels: dict[int, tuple[int, int]] = {}
     receipts: dict[int, list[tuple[date, int, int]]] = {}
-    for product_id, due_on, units, allocated, receipt_id in session.execute(
-        _STOCK, {"product_ids": list(product_ids)}
-    ):
+    for product_id, due_on, units, allocated, receipt_id in rows:
         if due_on is None:
             levels[product_id] = (int(units), int(allocated))
         else:

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import Date, bindparam, func, literal, null, select, union_all
 from sqlalchemy.orm import Session
 
 from app.core.database import BigInt
 from app.core.errors import NotFound
+from app.core.keys import among
 from app.core.money import line_amount
+from app.core.tenancy import read_rows
 from app.domain.accounts.models import Branch
 from app.domain.catalogue.buyers import get_buyer
 from app.domain.catalogue.prices import OrderDiscount, terms_for
 from app.domain.catalogue.pricing import Step
 from app.domain.catalogue.quantities import QuantityRule
-from app.domain.inventory.queries import StockView, stock_for
+from app.domain.inventory.queries import STOCK_PARTS, StockView, stock_for, stock_of
 from app.domain.ordering.judging import Verdict
 from app.domain.ordering.models import Cart, CartLine
 from app.domain.ordering.reading import JudgedLine, cart_lines, judge_lines, promise_dates, totals_of
@@ -200,6 +202,28 @@ def find_current_cart(session: Session) -> int | None:
     )
 
 
+#: Stock of products, and what a cart holds of them, told apart by their last column. Built once.
+_IN_CART = -1
+_SHELF: Any = union_all(
+    *STOCK_PARTS,
+    select(CartLine.product_id, null().cast(Date), CartLine.quantity, literal(0), literal(_IN_CART)).where(
+        CartLine.cart_id == bindparam("cart_id", type_=BigInt),
+        among(CartLine.product_id, "product_ids"),
+    ),
+)
+
+
+def stock_and_cart(
+    session: Session, product_ids: Collection[int], cart_id: int | None, *, on: date
+) -> tuple[dict[int, StockView], dict[int, int]]:
+    """Stock of products, as stock_for, and the quantities of them in a cart; one statement."""
+    if not product_ids or cart_id is None:
+        return stock_for(session, product_ids, on=on), {}
+    rows = read_rows(session, _SHELF, {"product_ids": product_ids, "cart_id": cart_id})
+    stock = [row for row in rows if row[4] != _IN_CART]
+    return stock_of(stock, on=on), {row[0]: int(row[2]) for row in rows if row[4] == _IN_CART}
+
+
 _QUANTITIES = select(CartLine.product_id, CartLine.quantity).where(
     CartLine.cart_id == bindparam("cart_id", type_=BigInt)
 )
@@ -209,5 +233,5 @@ def quantities_in_cart(session: Session, cart_id: int | None) -> dict[int, int]:
     """Quantities by product of a cart; none without one."""
     if cart_id is None:
         return {}
-    rows = session.execute(_QUANTITIES, {"cart_id": cart_id})
+    rows = read_rows(session, _QUANTITIES, {"cart_id": cart_id})
     return {row.product_id: row.quantity for row in rows}

@@ -24,6 +24,7 @@ from app.domain.ordering.cart_view import (
     get_cart_view,
     list_carts,
     quantities_in_cart,
+    stock_and_cart,
 )
 from app.domain.ordering.models import Order, OrderDiscount, OrderHold, OrderLine
 from app.domain.ordering.states import CANCELLABLE, ORDER_MACHINE
@@ -43,6 +44,7 @@ __all__ = [
     "list_carts",
     "list_orders",
     "quantities_in_cart",
+    "stock_and_cart",
 ]
 
 #: One step of the progress drawing: units done, of how many, and how many of the rest wait for stock.

@@ -7,17 +7,20 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import and_, func, literal, select, union_all
+from sqlalchemy import and_, bindparam, func, literal, select, true, union_all
 from sqlalchemy.orm import Session, aliased
 
-from app.core.tenancy import all_companies
+from app.core.database import BigInt
+from app.core.keys import among
+from app.core.tenancy import all_companies, read_rows
 from app.domain.catalogue.buyers import Buyer
 from app.domain.catalogue.models import Category, Product, TaxRate
 from app.domain.catalogue.prices import OrderDiscount, Terms
 from app.domain.catalogue.quantities import QuantityRule
-from app.domain.catalogue.visibility import visible
+from app.domain.catalogue.visibility import ALL, visible
 from app.domain.inventory import ledger
 from app.domain.inventory.models import ExpectedReceipt, StockLevel, Warehouse
 from app.domain.inventory.rules import promise_date
@@ -78,7 +81,8 @@ class JudgedLine:
         )
 
 
-def _facts(buyer: Buyer, on: date) -> Any:
+def _facts(is_visible: Any) -> Any:
+    """Products as the checks need them, for the company of the parameter `company_id`."""
     return (
         select(
             Product.id,
@@ -95,14 +99,18 @@ def _facts(buyer: Buyer, on: date) -> Any:
             Product.summary,
             Category.slug,
             _Successor.sku.label("successor_sku"),
-            visible(buyer, on).label("is_visible"),
+            is_visible.label("is_visible"),
             TaxRate.code.label("tax_code"),
             TaxRate.rate_bps.label("tax_rate_bps"),
         )
         .join(Category, Category.id == Product.category_id)
         .outerjoin(_Successor, _Successor.id == Product.successor_id)
         .outerjoin(
-            TaxRate, and_(TaxRate.company_id == buyer.company_id, TaxRate.tax_class == Product.tax_class)
+            TaxRate,
+            and_(
+                TaxRate.company_id == bindparam("company_id", type_=BigInt),
+                TaxRate.tax_class == Product.tax_class,
+            ),
         )
     )
 
@@ -126,20 +134,33 @@ def _wanted(row: Any, *, line_id: int, quantity: int) -> Wanted:
     return Wanted(line_id, product, quantity, row.tax_code or "", row.tax_rate_bps or 0)
 
 
+def _in_cart(is_visible: Any, locks_products: bool) -> Any:
+    statement = (
+        _facts(is_visible)
+        .add_columns(CartLine.id.label("line_id"), CartLine.quantity, CartLine.position)
+        .join(CartLine, CartLine.product_id == Product.id)
+        .where(CartLine.cart_id == bindparam("cart_id", type_=BigInt))
+        .order_by(Product.id)
+    )
+    return statement.with_for_update(of=Product, key_share=True) if locks_products else statement
+
+
+@lru_cache(maxsize=2)
+def _everything_in_cart(locks_products: bool) -> Any:
+    """For companies that see the whole catalogue; built once."""
+    return _in_cart(true(), locks_products)
+
+
 def cart_lines(
     session: Session, buyer: Buyer, cart_id: int, *, on: date, locks_products: bool = False
 ) -> list[Wanted]:
     """The lines of a cart in their order, in one statement; it locks their products as `ledger` does."""
-    statement = (
-        _facts(buyer, on)
-        .add_columns(CartLine.id.label("line_id"), CartLine.quantity, CartLine.position)
-        .join(CartLine, CartLine.product_id == Product.id)
-        .where(CartLine.cart_id == cart_id)
-        .order_by(Product.id)
-    )
-    if locks_products:
-        statement = statement.with_for_update(of=Product, key_share=True)
-    rows = sorted(session.execute(statement), key=lambda row: (row.position, row.line_id))
+    if buyer.visibility_mode == ALL:
+        statement = _everything_in_cart(locks_products)
+    else:
+        statement = _in_cart(visible(buyer, on), locks_products)
+    found = read_rows(session, statement, {"company_id": buyer.company_id, "cart_id": cart_id})
+    rows = sorted(found, key=lambda row: (row.position, row.line_id))
     return [_wanted(row, line_id=row.line_id, quantity=row.quantity) for row in rows]
 
 
@@ -147,7 +168,8 @@ def products_wanted(
     session: Session, buyer: Buyer, quantities: dict[int, int], *, on: date
 ) -> dict[int, Wanted]:
     """Products by id with the quantities asked for, in one statement; `line_id` is the product's id."""
-    rows = session.execute(_facts(buyer, on).where(Product.id.in_(quantities)))
+    statement = _facts(visible(buyer, on)).where(Product.id.in_(quantities))
+    rows = read_rows(session, statement, {"company_id": buyer.company_id})
     return {row.id: _wanted(row, line_id=row.id, quantity=quantities[row.id]) for row in rows}
 
 
@@ -226,7 +248,7 @@ def promise_dates(session: Session, missing: Mapping[int, int], *, on: date) -> 
     if not missing:
         return {}
     with all_companies(session, reason="promised dates count every company's backorders"):
-        rows = session.execute(union_all(*_queue(missing))).all()
+        rows = read_rows(session, _QUEUE, {"product_ids": list(missing)})
     return _queue_of(rows).promise(missing, on=on)
 
 
@@ -234,19 +256,8 @@ def read_supply(session: Session, product_ids: Collection[int], *, are_locked: b
     """What an order can have now and later, in one statement; the products are locked first."""
     if not are_locked:
         ledger.lock_products(session, product_ids)
-    levels: Any = (
-        select(
-            StockLevel.product_id,
-            StockLevel.warehouse_id.label("warehouse_id"),
-            Warehouse.position.label("position"),
-            literal(None, ExpectedReceipt.due_on.type).label("due_on"),
-            (StockLevel.on_hand - StockLevel.allocated).label("units"),
-        )
-        .join(Warehouse, Warehouse.id == StockLevel.warehouse_id)
-        .where(StockLevel.product_id.in_(product_ids), Warehouse.is_active)
-    )
     with all_companies(session, reason="promised dates count every company's backorders"):
-        rows = session.execute(union_all(levels, *_queue(product_ids))).all()
+        rows = read_rows(session, _SUPPLY, {"product_ids": product_ids})
     held = [row for row in rows if row.warehouse_id is not None]
     return Supply(
         free={(row.product_id, row.warehouse_id): int(row.units) for row in held},
@@ -265,8 +276,8 @@ def _queue_of(rows: Iterable[Any]) -> Queue:
     return queue
 
 
-def _queue(product_ids: Collection[int]) -> tuple[Any, Any]:
-    """Receipts to come, and sums of what waits where something is to come.
+def _queue() -> tuple[Any, Any]:
+    """Receipts to come of the products asked for, and sums of what waits where something is to come.
 
     A long queue without a receipt is not summed up.
     """
@@ -275,7 +286,7 @@ def _queue(product_ids: Collection[int]) -> tuple[Any, Any]:
         literal(None, ExpectedReceipt.due_on.type),
     )
     is_coming = and_(
-        ExpectedReceipt.product_id.in_(product_ids),
+        among(ExpectedReceipt.product_id, "product_ids"),
         ExpectedReceipt.is_open,
         ExpectedReceipt.quantity > ExpectedReceipt.received,
     )
@@ -301,3 +312,19 @@ def _queue(product_ids: Collection[int]) -> tuple[Any, Any]:
         .group_by(OrderLine.product_id)
     )
     return to_come, waiting
+
+
+#: Built once.
+_QUEUE: Any = union_all(*_queue())
+_SUPPLY: Any = union_all(
+    select(
+        StockLevel.product_id,
+        StockLevel.warehouse_id.label("warehouse_id"),
+        Warehouse.position.label("position"),
+        literal(None, ExpectedReceipt.due_on.type).label("due_on"),
+        (StockLevel.on_hand - StockLevel.allocated).label("units"),
+    )
+    .join(Warehouse, Warehouse.id == StockLevel.warehouse_id)
+    .where(among(StockLevel.product_id, "product_ids"), Warehouse.is_active),
+    *_queue(),
+)

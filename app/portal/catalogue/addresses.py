@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, quote_plus, urlencode
 
-from flask import g, request, url_for
+from flask import request
 from werkzeug.datastructures import MultiDict
 
 from app.core.errors import InvalidInput
 from app.core.texts import N_, _
 from app.core.web.fields import find_control_character
+from app.core.web.stems import address_of, stem_of
 from app.domain.catalogue.filters import ProductQuery
 
 FACET = "f."
@@ -32,13 +33,12 @@ _KEPT_IN_QUERIES = "!$'()*,/:;?@"
 
 
 class Links:
-    """The addresses of a list's products and their actions; the stems are built once, rows are many."""
+    """The addresses of a list's products and their actions."""
 
     def __init__(self) -> None:
-        self.product = _stem("portal.catalogue.product", "sku")
-        self.add = _stem("portal.catalogue.add", "sku")
-        self.why = _stem("portal.catalogue.why", "sku")
-        self._picture, self._ask = "", ""
+        self.product = stem_of("portal.catalogue.product", "sku")
+        self.add = stem_of("portal.catalogue.add", "sku")
+        self.why = stem_of("portal.catalogue.why", "sku")
 
     @staticmethod
     def quoted(sku: str) -> str:
@@ -47,17 +47,11 @@ class Links:
 
     def picture(self, key: str) -> str:
         """The small picture of an upload."""
-        self._picture = self._picture or _stem("portal.catalogue.picture", "key")
-        return f"{self._picture}{quote(key, safe=_KEPT)}?size=160"
+        return f"{stem_of('portal.catalogue.picture', 'key')}{quote(key, safe=_KEPT)}?size=160"
 
     def ask(self, sku: str) -> str:
         """Where a price is asked for."""
-        self._ask = self._ask or url_for("portal.requests.new")
-        return f"{self._ask}?{query_of({'sku': sku})}"
-
-
-def _stem(endpoint: str, part: str) -> str:
-    return url_for(endpoint, **{part: "-"}).removesuffix("-")
+        return f"{address_of('portal.requests.new')}?{query_of({'sku': sku})}"
 
 
 def query_of(values: Mapping[str, Any]) -> str:
@@ -118,11 +112,14 @@ def address(
         name: found for name, found in values.to_dict(flat=False).items() if name not in without and found
     }
     given.update({name: value for name, value in changed.items() if value is not None})
-    roots: dict[str, str] | None = g.get("list_roots")
-    if roots is None:
-        roots = g.list_roots = {}
-    root = roots.get(endpoint) or roots.setdefault(endpoint, url_for(endpoint))
+    root = address_of(endpoint)
     return f"{root}?{query_of(given)}" if given else root
+
+
+def category_addresses(values: MultiDict[str, str], slugs: Iterable[str]) -> dict[str, str]:
+    """The list's address with each of the categories in the place of the present one."""
+    stem = address(values, without=("category",), category="-").removesuffix("-")
+    return {slug: stem + quote_plus(slug, safe=_KEPT_IN_QUERIES) for slug in slugs}
 
 
 def without_value(values: MultiDict[str, str], name: str, value: str) -> str:

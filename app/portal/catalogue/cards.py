@@ -82,7 +82,8 @@ class Speech:
     """How numbers, days and packs are said in the reader's language; rows of a list say the same often."""
 
     def __init__(self) -> None:
-        self.locale = current_locale()
+        # As text, which is quicker to look separators up by.
+        self.locale = str(current_locale())
         self.today = _("today")
         self._packs: dict[QuantityRule, str] = {}
 

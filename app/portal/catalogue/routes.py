@@ -21,13 +21,13 @@ from app.core.web.extensions import db
 from app.domain.catalogue import listing, prices, queries
 from app.domain.catalogue.buyers import Buyer
 from app.domain.catalogue.facets import FacetGroup, facet_counts
-from app.domain.catalogue.filters import ProductQuery
+from app.domain.catalogue.filters import CategoryScope, ProductQuery
 from app.domain.catalogue.listing import ProductRow
 from app.domain.catalogue.pricing import Explanation, ShownLadder
 from app.domain.catalogue.product_parts import get_medium
-from app.domain.inventory.queries import ready_to_ship, stock_for
+from app.domain.inventory.queries import ready_to_ship
 from app.domain.ordering import actions as ordering
-from app.domain.ordering.queries import quantities_in_cart
+from app.domain.ordering.queries import stock_and_cart
 from app.portal import buying
 from app.portal.catalogue import addresses
 from app.portal.catalogue.cards import card_of, cards_of, pack_text, price_at, stock_mark
@@ -45,17 +45,17 @@ def _stock_choice() -> str:
     return "ready" if request.args.get("stock") == "ready" else ""
 
 
-def _list(buyer: Buyer, query: ProductQuery, on: date) -> Page[ProductRow]:
+def _list(buyer: Buyer, query: ProductQuery, scope: CategoryScope | None, on: date) -> Page[ProductRow]:
     extra = ready_to_ship() if _stock_choice() else None
-    return listing.list_products(db.session(), buyer, query=query, on=on, extra=extra)
+    return listing.list_products(db.session(), buyer, query=query, on=on, extra=extra, category=scope)
 
 
 def _rows(page: Page[ProductRow] | None, buyer: Buyer, on: date) -> dict[str, list[Row]]:
     """The page's rows, and behind them those that only resemble what was asked for."""
     found = page.items if page else ()
     session, actor = db.session(), current_actor()
-    stock = stock_for(session, [row.id for row in found], on=on)
-    cards = cards_of(found, stock, quantities_in_cart(session, buying.cart_id()))
+    stock, in_cart = stock_and_cart(session, [row.id for row in found], buying.cart_id(), on=on)
+    cards = cards_of(found, stock, in_cart)
     rows = rows_of(
         cards,
         buyer.currency,
@@ -75,11 +75,14 @@ def index() -> Any:
     query, page = ProductQuery(), None
     try:
         query = addresses.read_query()
-        page = _list(buyer, query, on)
+    except InvalidInput as refusal:
+        error = refusal
+    tree, scope = queries.tree_and_scope(db.session(), buyer, query.category_slug, on=on)
+    try:
+        page = _list(buyer, query, scope, on) if error is None else None
     except InvalidInput as refusal:
         error = refusal
     values = addresses.values_of(query, stock=_stock_choice())
-    tree = queries.category_tree(db.session(), buyer, on=on)
     with_facets = request.args.get("facets") == "1"
     extra = ready_to_ship() if _stock_choice() else None
     groups = facet_counts(db.session(), buyer, query, on=on, extra=extra) if with_facets and page else []
@@ -94,7 +97,7 @@ def index() -> Any:
         values=values,
         error=error,
         category=next((node for node in tree if node.slug == query.category_slug), None),
-        branches=_branches(tree, query.category_slug),
+        branches=_branches(tree, query.category_slug, values),
         chips=addresses.chips_of(query, values, names),
         sorts=sorts,
         sort=sort,
@@ -121,8 +124,8 @@ def _pager(page: Page[ProductRow] | None, values: Any) -> dict[str, Any]:
     }
 
 
-def _branches(tree: list[queries.CategoryNode], slug: str | None) -> dict[str, Any]:
-    """The categories above the present one, and those to choose below it (or beside, at a leaf)."""
+def _branches(tree: list[queries.CategoryNode], slug: str | None, values: Any) -> dict[str, Any]:
+    """The categories above the present one, those below it (or beside, at a leaf), and their addresses."""
     present = next((node for node in tree if node.slug == slug), None)
     ids = [int(part) for part in present.path.split("/") if part] if present else []
     above = [node for node in tree if node.id in ids]
@@ -130,7 +133,11 @@ def _branches(tree: list[queries.CategoryNode], slug: str | None) -> dict[str, A
     if present and not below:
         below = [node for node in tree if node.parent_id == present.parent_id]
         above = above[:-1]
-    return {"above": above, "below": below}
+    return {
+        "above": above,
+        "below": below,
+        "hrefs": addresses.category_addresses(values, [node.slug for node in (*above, *below)]),
+    }
 
 
 @blueprint.get("/facets")
@@ -199,8 +206,8 @@ def product(sku: str) -> str:
 def _product_page(sku: str, *, form: AddForm | None = None, error: DomainError | None = None) -> str:
     session, buyer, on = db.session(), buying.current_buyer(), buying.today()
     page = queries.get_product_page(session, buyer, sku, on=on)
-    stock = stock_for(session, [page.product.id], on=on).get(page.product.id)
-    in_cart = quantities_in_cart(session, buying.cart_id()).get(page.product.id, 0)
+    stocks, in_carts = stock_and_cart(session, [page.product.id], buying.cart_id(), on=on)
+    stock, in_cart = stocks.get(page.product.id), in_carts.get(page.product.id, 0)
     quantity = page.rule.lowest
     price = price_at(page.ladders, max(quantity, in_cart))
     return render_template(
@@ -332,11 +339,8 @@ def _row(sku: str, form: AddForm, error: DomainError | None) -> Any:
     product_id = queries.get_product_page(session, buyer, sku, on=on).product.id
     row = listing.rows_for(session, buyer, [product_id], on=on)[0]
     mark = cart_mark(session)
-    card = card_of(
-        row,
-        stock_for(session, [product_id], on=on).get(product_id),
-        in_cart=quantities_in_cart(session, mark.cart_id).get(product_id, 0),
-    )
+    stock, in_cart = stock_and_cart(session, [product_id], mark.cart_id, on=on)
+    card = card_of(row, stock.get(product_id), in_cart=in_cart.get(product_id, 0))
     body = render_template(
         "portal/catalogue/row.html",
         card=card,

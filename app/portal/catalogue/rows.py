@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 from flask_wtf.csrf import generate_csrf
 
-from app.core.web.formats import price_text
+from app.core.web.formats import price_text, quantity_text
 from app.core.web.fragments import hole
 from app.core.web.language import current_locale
 from app.portal.catalogue.addresses import Links
-from app.portal.catalogue.cards import Card, number
+from app.portal.catalogue.cards import Card
 
 
 class Texts(NamedTuple):
@@ -101,10 +101,13 @@ class _Rows:
     ) -> None:
         self.currency, self.may_buy, self.sees_prices = currency, may_buy, sees_prices
         self.next_href, self.is_changed = next_href or "", is_changed
-        self.links, self.token, self.locale = Links(), generate_csrf(), current_locale()
+        self.links, self.token, self.locale = Links(), generate_csrf(), str(current_locale())
 
     def price(self, value: Decimal) -> str:
         return price_text(value, self.currency, locale=self.locale)
+
+    def number(self, value: int) -> str:
+        return quantity_text(value, locale=self.locale)
 
     def look_of(self, card: Card, error: str | None) -> Look:
         row, rule, stock = card.row, card.row.rule, card.stock
@@ -137,7 +140,9 @@ class _Rows:
         prices = ("", "", "")
         if self.sees_prices and card.price is not None:
             later = (
-                (number(following.min_quantity), self.price(following.unit_price)) if following else ("", "")
+                (self.number(following.min_quantity), self.price(following.unit_price))
+                if following
+                else ("", "")
             )
             prices = (self.price(card.price), *later)
         lines = card.stock.lines if card.stock else ()
@@ -160,7 +165,7 @@ class _Rows:
             rule.lowest,
             rule.maximum,
             card.quantity if typed is None else typed,
-            number(in_cart) if in_cart else "",
+            self.number(in_cart) if in_cart else "",
             card.pack,
             self.token,
             self.next_href,

@@ -12,8 +12,7 @@ from app.core.web.door import allow, current_actor
 from app.core.web.extensions import db
 from app.domain.catalogue import listing, lookup
 from app.domain.catalogue.filters import ProductQuery
-from app.domain.inventory.queries import stock_for
-from app.domain.ordering.queries import OrderFilters, find_order_number, list_orders, quantities_in_cart
+from app.domain.ordering.queries import OrderFilters, find_order_number, list_orders, stock_and_cart
 from app.portal import buying
 from app.portal.catalogue.addresses import given_text
 from app.portal.catalogue.cards import cards_of
@@ -69,11 +68,11 @@ def _found(text: str) -> dict[str, Any]:
         return {"rows": [], "orders": [], "products": None}
     products = listing.list_products(session, buyer, query=ProductQuery(text=text), on=on)
     rows = products.items[:PRODUCTS_SHOWN]
-    stock = stock_for(session, [row.id for row in rows], on=on)
+    stock, in_cart = stock_and_cart(session, [row.id for row in rows], buying.cart_id(), on=on)
     orders: list[Any] = []
     if current_actor().may(Permission.ORDER_READ):
         orders = list(list_orders(session, filters=OrderFilters(text=text), size=ORDERS_SHOWN).items)
-    cards = cards_of(rows, stock, quantities_in_cart(session, buying.cart_id()))
+    cards = cards_of(rows, stock, in_cart)
     return {
         "rows": rows_of(
             cards,

@@ -17,7 +17,8 @@ from app.domain.catalogue.filters import ProductQuery
 from app.domain.catalogue.listing import list_products, suggest
 from app.domain.catalogue.models import Product
 from app.domain.catalogue.numbers import code_key, name_key
-from app.domain.catalogue.search import least_overlap, parse_query, query_trigrams, search_text, trigrams
+from app.domain.catalogue.resemblance import least_overlap, query_trigrams
+from app.domain.catalogue.search import parse_query, search_text, trigrams
 from tests.domain.catalogue.statements import counted
 from tests.factories import catalogue as make
 from tests.factories.accounts import make_company
@@ -275,6 +276,16 @@ def test_resembling_products_obey_the_other_conditions(session: Session) -> None
     make.make_product(session, "S-2", "Samsung dock", category=docks)
     page = list_products(session, None, query=ProductQuery(text="samsnug", category_slug="docks"), on=TODAY)
     assert [row.sku for row in page.items] == ["S-2"]
+
+
+def test_the_24_most_alike_come_first_however_many_resemble(session: Session) -> None:
+    for number in range(30):
+        make.make_product(session, f"A-{number:02d}", f"Lattice drive {number:02d}")
+        make.make_product(session, f"B-{number:02d}", f"Lattice dimm {number:02d}")
+        make.make_product(session, f"C-{number:02d}", f"Lattice {number:02d}")
+    # ` la lat tic ice ce ` are in every name, ` di dim` in one in three.
+    assert resembling(session, "latice dimn") == [f"B-{number:02d}" for number in range(24)]
+    assert resembling(session, "latice drve 07")[0] == "A-07"
 
 
 def test_with_24_hits_or_an_exact_number_nothing_is_guessed(engine: Engine, session: Session) -> None:

@@ -144,4 +144,4 @@ def test_cart_page_and_order_pages_send_as_many_statements_for_many_lines_as_for
                 list_orders(session, filters=OrderFilters())
         settle(session)
         counts.append((len(of_cart), len(of_page), len(of_list)))
-    assert counts == [(8, 5, 3), (8, 5, 3)]
+    assert counts == [(7, 5, 3), (7, 5, 3)]
