@@ -98,7 +98,7 @@ def plan_file(
 
 def check_kind(name: str, kind: ImportKind, header: Sequence[str], others: Iterable[ImportKind]) -> None:
     """:raises UnreadableFile: the columns are those of another kind rather than of this one."""
-    own = mapping.known_columns(kind.fields, header)
+    own = mapping.known_columns(kind.fields, header, besides=kind.ignored)
     best = max(others, key=lambda other: mapping.known_columns(other.fields, header), default=kind)
     # Where any column is welcome, one of another kind's may well be an attribute.
     if mapping.known_columns(best.fields, header) > own + kind.accepts_extras or (

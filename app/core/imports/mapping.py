@@ -76,9 +76,11 @@ def propose(
     return {name: targets[name] for name in header}
 
 
-def known_columns(fields: Sequence[Field], header: Sequence[str]) -> int:
-    """How many of the columns are called as a field is."""
-    names = {name for field in fields for name in (field.code, *field.aliases)}
+def known_columns(
+    fields: Sequence[Field], header: Sequence[str], *, besides: frozenset[str] = frozenset()
+) -> int:
+    """How many of the columns are called as a field is, or are known `besides`."""
+    names = {name for field in fields for name in (field.code, *field.aliases)} | besides
     return sum(normalise(name) in names for name in header)
 
 

@@ -143,6 +143,8 @@ class PricesKind(PlainKind):
         Option("currency", N_("Currency of the prices"), "currency", N_("For rows that name no currency")),
     )
     permissions = (Permission.PRICE_MANAGE,)
+    #: What price lists carry for their readers.
+    ignored = frozenset({"name", "product_name", "title", "description", "brand", "manufacturer", "category"})
 
     def open(self, plan: FilePlan) -> Callable[[SourceRow], Item]:
         """Reader of the file's rows."""

@@ -36,3 +36,7 @@ def test_part_lists_are_products(header):
 
 def test_columns_that_no_kind_knows_are_left_to_the_mapping():
     check_kind("lampen.csv", KINDS["products"], ["bezeichnung", "preis"], TABLES)
+
+
+def test_a_price_list_may_name_its_products():
+    check_kind("list.csv", KINDS["prices"], ["name", "price", "sku", "brand"], TABLES)
