@@ -13,6 +13,7 @@ from sqlalchemy import Table, bindparam, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from app.core import batches
 from app.core.errors import Conflict
 from app.core.permissions import Actor
 from app.core.texts import _
@@ -90,19 +91,19 @@ def set_aside(session: Session, takes: Sequence[Take], *, for_new_lines: bool = 
         session.execute(
             _GROW, [{"line": take.key, "at": take.warehouse_id, "units": take.quantity} for take in grown]
         )
-    if fresh:
-        session.execute(
-            insert(_ALLOCATIONS),
-            [
-                {
-                    "order_line_id": take.key,
-                    "product_id": take.product_id,
-                    "warehouse_id": take.warehouse_id,
-                    "quantity": take.quantity,
-                }
-                for take in fresh
-            ],
-        )
+    rows = [
+        {
+            "order_line_id": take.key,
+            "product_id": take.product_id,
+            "warehouse_id": take.warehouse_id,
+            "quantity": take.quantity,
+        }
+        for take in fresh
+    ]
+    if rows and batches.takes_documents(session):
+        batches.insert_document(session, _ALLOCATIONS, rows)
+    elif rows:
+        session.execute(insert(_ALLOCATIONS), rows)
 
 
 _GROW = (
@@ -135,6 +136,25 @@ _CHANGE_ON_HAND = (
 )
 
 
+#: As _CHANGE_ALLOCATED, for many levels from one document.
+_CHANGE: Mapping[str, Any] = {
+    "product": _LEVELS.c.product_id.type,
+    "at": _LEVELS.c.warehouse_id.type,
+    "units": _LEVELS.c.allocated.type,
+}
+_given = batches.table_of_document(_CHANGE)
+_CHANGE_ALLOCATED_BY_DOCUMENT = (
+    update(_LEVELS)
+    .where(
+        _LEVELS.c.product_id == _given.c.product,
+        _LEVELS.c.warehouse_id == _given.c["at"],
+        _LEVELS.c.on_hand - _LEVELS.c.allocated >= _given.c.units,
+        _LEVELS.c.allocated + _given.c.units >= 0,
+    )
+    .values(allocated=_LEVELS.c.allocated + _given.c.units)
+)
+
+
 def _change_allocated(session: Session, per_level: Mapping[tuple[int, int], int]) -> None:
     changes = [
         {"product": product_id, "at": warehouse_id, "units": units}
@@ -143,7 +163,12 @@ def _change_allocated(session: Session, per_level: Mapping[tuple[int, int], int]
     ]
     if not changes:
         return
-    changed: Any = session.execute(_CHANGE_ALLOCATED, changes)
+    changed: Any
+    if batches.takes_documents(session):
+        document = batches.document_of(_CHANGE, changes, session.get_bind().dialect)
+        changed = session.execute(_CHANGE_ALLOCATED_BY_DOCUMENT, {"rows": document})
+    else:
+        changed = session.execute(_CHANGE_ALLOCATED, changes)
     if changed.rowcount != len(changes):
         raise StockMoved(_("Somebody else took the last units. Look at the stock and try again."))
 

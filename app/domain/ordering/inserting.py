@@ -10,13 +10,14 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import insert
+from sqlalchemy import Table, insert
 from sqlalchemy.orm import Session
 
-from app.core import audit
+from app.core import audit, batches
 from app.core.permissions import Actor
 from app.core.sequences import take_numbers
 from app.core.states import StateChange
+from app.core.tenancy import all_companies
 from app.domain.accounts.vendor_rules import order_range
 from app.domain.catalogue.prices import OrderDiscount
 from app.domain.inventory import ledger
@@ -28,6 +29,8 @@ from app.domain.ordering.models import OrderDiscount as OrderDiscountRow
 from app.domain.ordering.reading import Supply
 from app.domain.ordering.rules import Totals
 from app.domain.ordering.states import ORDER_MACHINE, OrderState
+
+_LINES: Table = OrderLine.__table__  # type: ignore[assignment]  # mapped to exactly one table
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,16 +212,27 @@ def _insert_lines(
         }
         for position, (line, sums) in enumerate(zip(lines, totals.lines, strict=True))
     ]
-    inserted = session.execute(
+    ids = [0] * len(rows)
+    for line_id, position in _write_lines(session, rows):
+        ids[position - 1] = line_id
+    return ids
+
+
+def _write_lines(session: Session, rows: list[dict[str, Any]]) -> Any:
+    """Insert the lines; their ids and positions."""
+    if batches.takes_documents(session):
+        # The order was written in its company's scope, and a line of another one's would break its key.
+        changes.note_changed(session, {row["order_id"] for row in rows})
+        with all_companies(session, reason="lines of an order just written"):
+            return batches.insert_document(
+                session, _LINES, rows, returned=("id", "position"), options={changes.NOTED: True}
+            )
+    return session.execute(
         insert(OrderLine).returning(OrderLine.id, OrderLine.position),
         rows,
         # Without render_nulls, lines with and without a promised day would go in statements of their own.
         execution_options={"insertmanyvalues_page_size": 5000, "render_nulls": True},
     )
-    ids = [0] * len(rows)
-    for line_id, position in inserted:
-        ids[position - 1] = line_id
-    return ids
 
 
 def _record(
