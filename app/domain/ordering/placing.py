@@ -8,12 +8,14 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import and_, select, true, update
+from sqlalchemy import and_, bindparam, select, true, update
 from sqlalchemy.orm import Session
 
 from app.core.clock import business_date
+from app.core.database import BigInt, UTCDateTime
 from app.core.errors import Conflict, InvalidInput, NotFound
 from app.core.permissions import Actor, Permission, requires
+from app.core.tenancy import read_rows
 from app.core.texts import _
 from app.domain.accounts.mails import Mail, queue_mails
 from app.domain.accounts.models import Branch, Company, EndCustomer, User, Vendor
@@ -96,53 +98,66 @@ def place_order(
     return order
 
 
-def _context(session: Session, actor: Actor, cart_id: int, checkout: Checkout) -> Any:
-    """Cart (locked), branch, company, vendor, end customer and the buyer's mailbox in one row."""
-    statement = (
-        select(
-            Cart.placed_at,
-            Cart.discarded_at,
-            Company.id.label("company_id"),
-            Company.name.label("company_name"),
-            Company.currency,
-            Company.tier,
-            Company.visibility_mode,
-            Company.is_active.label("company_is_active"),
-            Branch.id.label("branch_id"),
-            Branch.name.label("branch_name"),
-            Branch.is_active.label("branch_is_active"),
-            Branch.terms_days,
-            *(getattr(Branch, part).label(f"branch_{part}") for part in ADDRESS),
-            EndCustomer.id.label("end_customer_id"),
-            EndCustomer.name.label("customer_name"),
-            EndCustomer.is_active.label("customer_is_active"),
-            *(getattr(EndCustomer, part).label(f"customer_{part}") for part in ADDRESS),
-            Vendor.timezone,
-            Vendor.order_prefix,
-            Vendor.alert_email,
-            Vendor.releases_automatically,
-            User.email,
-        )
-        .select_from(Cart)
-        .join(Company, Company.id == Cart.company_id)
-        .join(Vendor, true())
-        .outerjoin(Branch, and_(Branch.company_id == Company.id, Branch.id == checkout.branch_id))
-        .outerjoin(
-            EndCustomer,
-            and_(EndCustomer.company_id == Company.id, EndCustomer.id == checkout.end_customer_id),
-        )
-        .outerjoin(User, User.id == actor.user_id)
-        .where(Cart.id == cart_id)
-        .with_for_update(of=Cart)
-    )
-    row = session.execute(statement).one_or_none()
-    if row is None:
-        raise NotFound()
-    return row
-
-
 #: Parts of an address, as branches, end customers and orders have them.
 ADDRESS = ("street", "postcode", "city", "region", "country")
+
+
+def _given(name: str) -> Any:
+    return bindparam(name, type_=BigInt)
+
+
+#: Cart (locked), branch, company, vendor, end customer and the buyer's mailbox in one row. Built once.
+_CONTEXT: Any = (
+    select(
+        Cart.placed_at,
+        Cart.discarded_at,
+        Company.id.label("company_id"),
+        Company.name.label("company_name"),
+        Company.currency,
+        Company.tier,
+        Company.visibility_mode,
+        Company.is_active.label("company_is_active"),
+        Branch.id.label("branch_id"),
+        Branch.name.label("branch_name"),
+        Branch.is_active.label("branch_is_active"),
+        Branch.terms_days,
+        *(getattr(Branch, part).label(f"branch_{part}") for part in ADDRESS),
+        EndCustomer.id.label("end_customer_id"),
+        EndCustomer.name.label("customer_name"),
+        EndCustomer.is_active.label("customer_is_active"),
+        *(getattr(EndCustomer, part).label(f"customer_{part}") for part in ADDRESS),
+        Vendor.timezone,
+        Vendor.order_prefix,
+        Vendor.alert_email,
+        Vendor.releases_automatically,
+        User.email,
+    )
+    .select_from(Cart)
+    .join(Company, Company.id == Cart.company_id)
+    .join(Vendor, true())
+    .outerjoin(Branch, and_(Branch.company_id == Company.id, Branch.id == _given("branch_id")))
+    .outerjoin(
+        EndCustomer,
+        and_(EndCustomer.company_id == Company.id, EndCustomer.id == _given("end_customer_id")),
+    )
+    .outerjoin(User, User.id == _given("user_id"))
+    .where(Cart.id == _given("cart_id"))
+    .with_for_update(of=Cart)
+)
+
+
+def _context(session: Session, actor: Actor, cart_id: int, checkout: Checkout) -> Any:
+    """:raises NotFound: there is no such cart, or it is not the company's."""
+    values = {
+        "branch_id": checkout.branch_id,
+        "end_customer_id": checkout.end_customer_id,
+        "user_id": actor.user_id,
+        "cart_id": cart_id,
+    }
+    rows = read_rows(session, _CONTEXT, values)
+    if not rows:
+        raise NotFound()
+    return rows[0]
 
 
 #: Longest entries of the checkout, in characters.
@@ -180,18 +195,25 @@ def _closed() -> Conflict:
     return Conflict(_("Your company's account is closed. Ask us to open it again."))
 
 
+#: Built once. The company is looked at here, after the order holds it.
+_FINISH_CART = (
+    update(Cart)
+    .where(
+        Cart.id == _given("cart"),
+        select(Company.id).where(Company.id == _given("company"), Company.is_active).exists(),
+    )
+    .values(placed_at=bindparam("now", type_=UTCDateTime()), updated_at=bindparam("now", type_=UTCDateTime()))
+    .execution_options(synchronize_session=False)
+)
+
+
 def _finish_cart(session: Session, cart_id: int, company_id: int, now: datetime) -> None:
     """Note the cart as placed. :raises Conflict: the company was closed since it was read.
 
     The new order holds its company until the end, so that nobody closes it after this look.
     """
-    still_open = select(Company.id).where(Company.id == company_id, Company.is_active).exists()
-    placed: Any = session.execute(
-        update(Cart)
-        .where(Cart.id == cart_id, still_open)
-        .values(placed_at=now, updated_at=now)
-        .execution_options(synchronize_session=False)
-    )
+    values = {"cart": cart_id, "company": company_id, "now": now}
+    placed: Any = session.execute(_FINISH_CART, values)
     if placed.rowcount != 1:
         raise _closed()
 
