@@ -12,6 +12,9 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any
 
 from flask import Flask, current_app, request
+from jinja2 import Template
+from jinja2.environment import TemplateModule
+from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
 from app.core.web.language import current_texts
@@ -33,18 +36,18 @@ class _Pattern:
         self._parts: list[Any] = _HOLE.split(drawn)
         self._order = [int(number) for number in self._parts[1::2]]
 
-    def fill(self, texts: Sequence[object]) -> str:
-        safe = _escaped(texts)
+    def fill(self, safe: Sequence[str]) -> str:
+        """The part with its texts, which are escaped already."""
         parts = self._parts.copy()
         parts[1::2] = [safe[number] for number in self._order]
         return "".join(parts)
 
 
-def _escaped(texts: Sequence[object]) -> list[Any]:
+def _escaped(texts: Sequence[object]) -> list[str]:
     """Every text escaped, all in one go: there are hundreds."""
-    safe: list[Any] = str(escape("\x04".join(map(str, texts)))).split("\x04")
+    safe = str(escape("\x04".join(map(str, texts)))).split("\x04")
     # A text that has the mark itself is escaped with the others one by one.
-    return safe if len(safe) == len(texts) else [escape(str(text)) for text in texts]
+    return safe if len(safe) == len(texts) else [str(escape(str(text))) for text in texts]
 
 
 class Fragments:
@@ -61,7 +64,8 @@ class Fragments:
     ) -> Markup:
         """Parts, each a shape with its texts, one after another; a new shape is drawn by `macro(shape)`."""
         kept, place = self._kept, (macro._func, current_texts(), request.root_path)
-        filled = []
+        parts = list(parts)
+        safe, first, filled = _escaped([text for _shape, texts in parts for text in texts]), 0, []
         for shape, texts in parts:
             key = (place, shape)
             pattern = kept.get(key)
@@ -69,8 +73,19 @@ class Fragments:
                 if len(kept) >= MOST_KEPT:
                     kept.clear()
                 pattern = kept[key] = _Pattern((draw or macro)(shape))
-            filled.append(pattern.fill(texts))
+            filled.append(pattern.fill(safe[first : first + len(texts)]))
+            first += len(texts)
         return Markup("".join(filled))  # noqa: S704 - drawn by a macro, and what fills it is escaped
+
+
+class _Template(Template):
+    """A template whose imports are made once.
+
+    Jinja asks at every import whether the importing page has globals of its own; none has.
+    """
+
+    def _get_default_module(self, ctx: Context | None = None) -> TemplateModule:
+        return super()._get_default_module(None)
 
 
 def fragments() -> Fragments:
@@ -81,5 +96,6 @@ def fragments() -> Fragments:
 
 def register(app: Flask) -> None:
     """Give the application its fragments, and templates `filled(macro, parts)`."""
+    app.jinja_env.template_class = _Template
     app.extensions["fragments"] = kept = Fragments()
     app.jinja_env.globals["filled"] = kept.fill

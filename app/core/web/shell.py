@@ -5,11 +5,11 @@ Each area gives its navigation as data; only routes that exist and that the role
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from flask import Flask, current_app, g, has_request_context, request, url_for
+from flask import Flask, current_app, g, has_request_context, request
 from flask_login import current_user
 from flask_wtf.csrf import generate_csrf
 from markupsafe import Markup
@@ -17,6 +17,8 @@ from markupsafe import Markup
 from app.core.permissions import Actor, Permission
 from app.core.texts import _
 from app.core.web.fragments import fragments, hole
+from app.core.web.language import current_texts
+from app.core.web.stems import address_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,11 @@ class Shell:
     csrf_token: str = ""
 
 
+#: An area's rooms and the phone's tabs.
+Drawn = tuple[tuple[NavGroup, ...], tuple[NavItem, ...]]
+MOST_DRAWN = 1000
+
+
 @dataclass
 class _Frame:
     """What the areas told us, kept on the application."""
@@ -141,8 +148,8 @@ class _Frame:
     counts: dict[str, Callable[[Any], Mapping[str, int]]] = field(default_factory=dict)
     vendor: Callable[[], VendorMark] = lambda: VendorMark("Sellthru")
     mark_addresses: Callable[[str | None, str | None], MarkAddresses] = lambda _accent, _logo: MarkAddresses()
-    #: Addresses by where the application is mounted and endpoint; rooms have no other parts in theirs.
-    addresses: dict[tuple[str, str], str] = field(default_factory=dict)
+    #: Drawn navigations by all that they depend on.
+    drawn: dict[Hashable, Drawn] = field(default_factory=dict)
 
 
 def _frame(app: Flask | None = None) -> _Frame:
@@ -187,7 +194,7 @@ def home_of(actor: Actor) -> str:
     for section in navigation.sections if navigation else ():
         for entry in section.entries:
             if _is_open(entry, actor):
-                return _address(entry.endpoint)
+                return address_of(entry.endpoint)
     return _href("account.index") or "/"
 
 
@@ -198,15 +205,7 @@ def _is_open(entry: NavEntry, actor: Actor) -> bool:
 def _href(endpoint: str | None) -> str | None:
     if endpoint is None or endpoint not in current_app.view_functions:
         return None
-    return _address(endpoint)
-
-
-def _address(endpoint: str) -> str:
-    """The address of an endpoint without values, built once."""
-    known, key = _frame().addresses, (request.root_path, endpoint)
-    if key not in known:
-        known[key] = url_for(endpoint)
-    return known[key]
+    return address_of(endpoint)
 
 
 def initials_of(name: str) -> str:
@@ -224,7 +223,7 @@ def _room_of(endpoint: str) -> str:
 def _item(entry: NavEntry, counts: Mapping[str, int], current: str | None) -> NavItem:
     return NavItem(
         label=_(entry.label),
-        href=_address(entry.endpoint),
+        href=address_of(entry.endpoint),
         icon=entry.icon,
         count=counts.get(entry.count) if entry.count else None,
         waiting=entry.is_waiting,
@@ -238,15 +237,26 @@ def _current_entry(entries: Sequence[NavEntry]) -> str | None:
     if any(entry.endpoint == here for entry in entries):
         return here
     room = [entry for entry in entries if _room_of(here) and _room_of(entry.endpoint) == _room_of(here)]
-    above = [entry for entry in room if request.path.startswith(_address(entry.endpoint) + "/")]
+    above = [entry for entry in room if request.path.startswith(address_of(entry.endpoint) + "/")]
     return next((entry.endpoint for entry in above or room), None)
 
 
-def _navigation(
-    navigation: Navigation, actor: Actor, counts: Mapping[str, int]
-) -> tuple[tuple[NavGroup, ...], tuple[NavItem, ...]]:
+def _navigation(area: str, actor: Actor, counts: Mapping[str, int]) -> Drawn:
+    """The rooms for whoever may enter the same, on the same page with the same numbers beside them."""
+    frame, navigation = _frame(), _frame().areas[area]
     entries = [entry for section in navigation.sections for entry in section.entries]
     current = _current_entry([entry for entry in entries if _is_open(entry, actor)])
+    place = (request.root_path, current_texts(), current)
+    key = (area, actor.permissions, place, tuple(counts.items()))
+    drawn = frame.drawn.get(key)
+    if drawn is None:
+        if len(frame.drawn) >= MOST_DRAWN:
+            frame.drawn.clear()
+        drawn = frame.drawn[key] = _drawn(navigation, actor, counts, current)
+    return drawn
+
+
+def _drawn(navigation: Navigation, actor: Actor, counts: Mapping[str, int], current: str | None) -> Drawn:
     groups = []
     for section in navigation.sections:
         items = tuple(_item(entry, counts, current) for entry in section.entries if _is_open(entry, actor))
@@ -259,7 +269,10 @@ def _navigation(
 def build() -> Shell:
     """The frame of the present request."""
     demo = bool(current_app.config["DEMO"])
-    visitor = current_user if has_request_context() and current_user.is_authenticated else None
+    # The visitor itself: the proxy would look it up at every attribute.
+    visitor = current_user._get_current_object() if has_request_context() else None
+    if visitor is not None and not visitor.is_authenticated:
+        visitor = None
     if visitor is None:
         mark = _frame().vendor()
         places = _frame().mark_addresses(mark.accent, mark.logo_key)
@@ -276,7 +289,7 @@ def build() -> Shell:
     navigation = _frame().areas[area]
     counter = _frame().counts.get(area)
     counts = counter(visitor) if counter else {}
-    groups, tabs = _navigation(navigation, actor, counts)
+    groups, tabs = _navigation(area, actor, counts)
     cart_href = _href(navigation.cart_endpoint) if actor.may(Permission.CART_READ) else None
     return Shell(
         vendor_name=visitor.vendor_name,

@@ -101,7 +101,8 @@ def leave() -> None:
 
 def current_visitor() -> Any:
     """The signed-in visitor; None for a stranger."""
-    return current_user if current_user.is_authenticated else None
+    visitor = current_user._get_current_object()
+    return visitor if visitor.is_authenticated else None
 
 
 def address_and_agent() -> tuple[str | None, str | None]:
