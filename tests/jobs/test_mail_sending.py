@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -31,7 +31,6 @@ from app.jobs import mail_sending, registry
 from app.jobs.execution import in_transaction, sessions_of
 from app.jobs.registry import handles
 from app.jobs.worker import Pace, Worker
-from tests.adapters.test_bounces import DSN, ID
 from tests.factories.accounts import make_user, make_vendor, read
 from tests.smtp_server import PASSWORD, Behaviour, SmtpServer, closed_port, smtp_server
 
@@ -371,43 +370,6 @@ def test_a_set_up_without_a_sender_lets_mails_wait_and_says_so(
     mail = the_mail(session)
     assert mail.state == "waiting"
     assert "No sender address is set." in str(mail.answer)
-
-
-def test_a_bounce_marks_the_mail_and_the_person(in_app: Flask, session: Session, place: SmtpServer) -> None:
-    use(in_app, place)
-    queue(in_app)
-    work(in_app)
-    mail = the_mail(session)
-    bounced = {"words": "550 mailbox full", "now": datetime.now(UTC)}
-    actor = Actor.system("test")
-
-    for message_id, recipient, known in (
-        ("no-such-id", MARA, False),
-        (mail.message_id, "other@x.example", False),
-        (mail.message_id, MARA.upper(), True),
-    ):
-        assert known is run(
-            session, mail_delivery.note_bounce, actor, message_id=message_id, recipient=recipient, **bounced
-        )
-    assert the_mail(session).state == "bounced"
-    assert read(session, select(User.mail_refusal)) == ["550 mailbox full"]
-
-
-def test_the_command_marks_what_a_mail_server_hands_back(
-    in_app: Flask, session: Session, place: SmtpServer
-) -> None:
-    use(in_app, place)
-    queue(in_app)
-    work(in_app)
-    notification = DSN.replace(ID, the_mail(session).message_id).encode()
-    runner = in_app.test_cli_runner()
-
-    assert "There is no such mail" in runner.invoke(args=["mail", "bounced"], input=DSN.encode()).output
-    result = runner.invoke(args=["mail", "bounced"], input=notification)
-    assert (result.exit_code, result.output) == (0, "The mail is marked.\n")
-    assert the_mail(session).state == "bounced"
-    nothing = runner.invoke(args=["mail", "bounced"], input=b"\xff\xfe\0")
-    assert (nothing.exit_code, "no mail of ours" in nothing.output) == (0, True)
 
 
 def test_outcomes_are_cut_to_what_the_columns_hold(in_app: Flask, session: Session) -> None:

@@ -266,6 +266,18 @@ def _drawn(navigation: Navigation, actor: Actor, counts: Mapping[str, int], curr
     return tuple(groups), (*tabs[:4], NavItem(label=_("More"), href="#menu", icon="menu-2"))
 
 
+def _public_frame(demo: bool) -> Shell:
+    mark = _frame().vendor()
+    places = _frame().mark_addresses(mark.accent, mark.logo_key)
+    return Shell(
+        vendor_name=mark.name,
+        area="public",
+        demo=demo,
+        vendor_css_href=places.css_href,
+        vendor_logo_href=places.logo_href,
+    )
+
+
 def build() -> Shell:
     """The frame of the present request."""
     demo = bool(current_app.config["DEMO"])
@@ -274,15 +286,7 @@ def build() -> Shell:
     if visitor is not None and not visitor.is_authenticated:
         visitor = None
     if visitor is None:
-        mark = _frame().vendor()
-        places = _frame().mark_addresses(mark.accent, mark.logo_key)
-        return Shell(
-            vendor_name=mark.name,
-            area="public",
-            demo=demo,
-            vendor_css_href=places.css_href,
-            vendor_logo_href=places.logo_href,
-        )
+        return _public_frame(demo)
     places = _frame().mark_addresses(visitor.vendor_mark.accent, visitor.vendor_mark.logo_key)
     actor: Actor = visitor.actor
     area = area_of(actor)

@@ -82,6 +82,20 @@ def _save(
     before, after = {**before, **also[0]}, {**after, **also[1]}
     if vendor.version == version and not after:
         return
+    _store(session, version, values)
+    audit.record(
+        session,
+        actor,
+        CHANGED,
+        subject_type=SUBJECT,
+        subject_id=VENDOR_ID,
+        now=now,
+        before={"section": section, "version": version, **before},
+        after={"section": section, "version": version + 1, **after},
+    )
+
+
+def _store(session: Session, version: int, values: dict[str, Any]) -> None:
     saved: Any = session.execute(
         update(Vendor)
         .where(Vendor.id == VENDOR_ID, Vendor.version == version)
@@ -95,16 +109,6 @@ def _save(
                 " at the values as they are now, and save again."
             )
         )
-    audit.record(
-        session,
-        actor,
-        CHANGED,
-        subject_type=SUBJECT,
-        subject_id=VENDOR_ID,
-        now=now,
-        before={"section": section, "version": version, **before},
-        after={"section": section, "version": version + 1, **after},
-    )
 
 
 @requires(Permission.SETTINGS_MANAGE)
@@ -169,6 +173,11 @@ def save_limits(session: Session, actor: Actor, *, version: int, limits: Limits,
     _save(session, actor, section="limits", version=version, values=values, now=now)
 
 
+def _is_same_server(vendor: Vendor, data: MailData) -> bool:
+    stored = (vendor.mail_host, vendor.mail_port, vendor.mail_security, vendor.mail_user or "")
+    return stored == (data.host, data.port, data.security, data.user)
+
+
 @requires(Permission.SETTINGS_MANAGE)
 def save_mail(
     session: Session,
@@ -184,14 +193,9 @@ def save_mail(
 
     A password is only kept for the server and user it was typed for, so that it cannot be sent elsewhere.
     """
-    data, vendor = clean_mail(mail), get_vendor(session)
-    same = (data.host, data.port, data.security, data.user) == (
-        vendor.mail_host,
-        vendor.mail_port,
-        vendor.mail_security,
-        vendor.mail_user or "",
-    )
-    if data.user and not data.password and not (same and has_password):
+    data = clean_mail(mail)
+    is_kept = has_password and _is_same_server(get_vendor(session), data)
+    if data.user and not data.password and not is_kept:
         message = _("Type the password: one is only kept for the server and user it was typed for.")
         raise InvalidInput(message, field="password")
     values = {
