@@ -151,6 +151,7 @@ def _sign_in(app: Flask) -> str:
         "/sign-in",
         data={"email": EMAIL, "password": PASSWORD, "csrf_token": token[1] if token else ""},
     )
+    client.get("/home")  # after which the cookie holds the token of forms, as a browser's does
     cookie = client.get_cookie(app.config["SESSION_COOKIE_NAME"], domain="localhost")
     if cookie is None:
         raise AssertionError("the bench's buyer could not sign in")
