@@ -83,8 +83,9 @@ def test_every_list_with_pages_has_the_buttons():
         for path in templates.rglob("*.html")
         if "ui.pager(" in (text := path.read_text()) and "ui.exports(" not in text
     }
-    # Orders have their own with every line; the settings' history is a part of the audit trail.
-    assert without == {"portal/orders/index.html", "console/settings/index.html"}
+    # Two have files of their own; the settings' history is a part of the audit trail.
+    own = {"portal/orders/index.html", "console/imports/changes.html"}
+    assert without == own | {"console/settings/index.html"}
 
 
 def test_the_filters_and_all_rows_beyond_a_page_are_in_the_file(app, scene, monkeypatch):
@@ -125,7 +126,12 @@ def test_prices_are_not_in_the_file_of_who_sees_none(app, scene):
 
 def test_a_person_takes_five_files_in_ten_minutes_of_all_lists_together(app, scene, database_url):
     limited = create_app(
-        {"SQLALCHEMY_DATABASE_URI": database_url, "TESTING": True, "WTF_CSRF_ENABLED": False}
+        {
+            "SQLALCHEMY_DATABASE_URI": database_url,
+            "TESTING": True,
+            "WTF_CSRF_ENABLED": False,
+            "RATELIMIT_ENABLED": True,
+        }
     )
     with limited.app_context():
         limiter.reset()
@@ -142,4 +148,3 @@ def test_a_person_takes_five_files_in_ten_minutes_of_all_lists_together(app, sce
         with limited.app_context():
             limiter.reset()
             db.engine.dispose()
-        limiter.enabled = False
