@@ -27,7 +27,8 @@ from tests.system.visits import Visit
 pytestmark = pytest.mark.xdist_group("first day")
 
 ADMIN, BUYER, RESELLER = "ada@fennel.example", "bo@kestrel.example", "kim@kestrel.example"
-COMPANIES = """number,name,currency,tier,tax_code,tax_percent,branch,street,postcode,city,region,country,terms_days
+COMPANIES = """\
+number,name,currency,tier,tax_code,tax_percent,branch,street,postcode,city,region,country,terms_days
 K-1,Kestrel Systems,USD,gold,US-ME,5.5,Portland,1 Mill Lane,04101,Portland,ME,US,30
 K-1,,,,,,Bangor,9 Quay Road,04401,Bangor,ME,US,14
 M-2,Marten Supplies,USD,,US-VT,6,Stowe,3 Hill Street,05672,Stowe,VT,US,30
