@@ -91,7 +91,7 @@ def apply(session: Session, actor: Actor, *, application: Application, now: date
         request = ResellerRequest(state=RequestState.UNCONFIRMED.value, email=email, created_at=now, **values)
         session.add(request)
         session.flush()
-        _record(session, _contact(request, actor), request, "reseller_request.made", now)
+        record(session, _contact(request, actor), request, "reseller_request.made", now)
         session.add(
             history_row(
                 REQUEST_MACHINE,
@@ -115,7 +115,7 @@ def _contact(request: ResellerRequest, actor: Actor) -> Actor:
     return replace(actor, name=request.contact_name)
 
 
-def _record(
+def record(
     session: Session,
     actor: Actor,
     request: ResellerRequest,
@@ -123,6 +123,7 @@ def _record(
     now: datetime,
     after: dict[str, Any] | None = None,
 ) -> None:
+    """The audit row of what happened to a request."""
     audit.record(
         session,
         actor,
@@ -210,7 +211,7 @@ def confirm_application(
     contact = _contact(request, actor)
     move(session, REQUEST_MACHINE, request, "confirm", actor=contact, now=now)
     request.confirmed_at = now
-    _record(session, contact, request, "reseller_request.confirmed", now)
+    record(session, contact, request, "reseller_request.confirmed", now)
     _alert(session, request, answer="", now=now)
 
 
@@ -226,7 +227,7 @@ def ask_applicant(session: Session, actor: Actor, *, request_id: int, question: 
     request.question, request.answer = text, ""
     link = make_link(session, purpose=Purpose.ANSWER, request_id=request.id, now=now)
     _mail(session, request, "reseller_request_question", link=link, question=text, now=now)
-    _record(session, actor, request, "reseller_request.asked", now, {"question": text})
+    record(session, actor, request, "reseller_request.asked", now, {"question": text})
 
 
 @requires(Permission.ACCOUNT_USE)
@@ -242,7 +243,7 @@ def answer_application(
     contact = _contact(request, actor)
     move(session, REQUEST_MACHINE, request, "answer", actor=contact, now=now, reason=text[:REASON_LENGTH])
     request.answer = text
-    _record(session, contact, request, "reseller_request.answered", now, {"answer": text})
+    record(session, contact, request, "reseller_request.answered", now, {"answer": text})
     _alert(session, request, answer=text, now=now)
 
 
@@ -256,7 +257,7 @@ def refuse_application(
     decide(session, actor, request, "refuse", reason=text, now=now)
     request.reason = text
     _mail(session, request, "reseller_request_refused", link=None, reason=text, now=now)
-    _record(session, actor, request, "reseller_request.refused", now, {"reason": text})
+    record(session, actor, request, "reseller_request.refused", now, {"reason": text})
 
 
 def decide(

@@ -135,6 +135,14 @@ def _like(text: str) -> str:
     return f"%{escaped}%"
 
 
+def _names_company(text: str) -> Any:
+    pattern = _like(text)
+    return or_(
+        Company.name_key.like(pattern, escape="\\"),
+        func.lower(Company.number).like(pattern, escape="\\"),
+    )
+
+
 def list_companies(
     session: Session,
     *,
@@ -163,13 +171,7 @@ def list_companies(
     if condition is not None:
         statement = statement.where(condition)
     if text:
-        pattern = _like(text)
-        statement = statement.where(
-            or_(
-                Company.name_key.like(pattern, escape="\\"),
-                func.lower(Company.number).like(pattern, escape="\\"),
-            )
-        )
+        statement = statement.where(_names_company(text))
     if is_active is not None:
         statement = statement.where(Company.is_active.is_(is_active))
     return paginate(

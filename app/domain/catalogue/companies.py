@@ -7,16 +7,17 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from app.core import audit
 from app.core.permissions import Actor, Permission, requires
 from app.core.texts import _
-from app.domain.accounts.applications import decide, locked_request
+from app.domain.accounts.applications import decide, locked_request, record
 from app.domain.accounts.companies import create_company
 from app.domain.accounts.models import Company
 from app.domain.accounts.queries import get_company
 from app.domain.accounts.rules import AddressData, BranchData, PersonData
 from app.domain.accounts.states import RequestState
 from app.domain.catalogue.agreements import set_tax_rate
+
+_ADDRESS = ("street", "postcode", "city", "region", "country")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +85,7 @@ def approve_application(
     if request.state == RequestState.APPROVED.value and request.made_company_id is not None:
         return get_company(session, request.made_company_id)
     decide(session, actor, request, "approve", now=now, reason=None)
-    parts = ("street", "postcode", "city", "region", "country")
-    address = AddressData(**{part: getattr(request, part) for part in parts})
+    address = AddressData(**{part: getattr(request, part) for part in _ADDRESS})
     company = open_company(
         session,
         actor,
@@ -100,13 +100,6 @@ def approve_application(
         now=now,
     )
     request.made_company_id = company.id
-    audit.record(
-        session,
-        actor,
-        "reseller_request.approved",
-        subject_type="reseller_request",
-        subject_id=request.id,
-        now=now,
-        after={"company": company.name, "number": company.number},
-    )
+    made = {"company": company.name, "number": company.number}
+    record(session, actor, request, "reseller_request.approved", now, made)
     return company
