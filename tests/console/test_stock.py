@@ -347,7 +347,7 @@ class TestReceipts:
         )
         answer = client.post(f"/console/stock/receipts/{receipt.id}/receive", data={"quantity": "15"})
         assert answer.status_code == 303
-        assert levels(app) == [(10 + 15, 0)]
+        assert levels(app) == [(15, 0)]
         with stage.stored(app) as session:
             stored = session.get(ExpectedReceipt, receipt.id)
             assert (stored.received, stored.is_open) == (15, True)
