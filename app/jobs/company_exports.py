@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -52,13 +53,17 @@ def make_export(session: Session, job: JobView, context: Context) -> None:
     if before:
         store.delete(before)
     try:
-        with whole_file(path) as file:
+        # Nobody is given the file before it is finished, and the next attempt knows its name.
+        with path.open("wb") as file:
             _write(session, file, company_id, context.heartbeat)
+            file.flush()
+            os.fsync(file.fileno())
     except (Interrupted, LeaseLost):
         raise
     except Exception:
         if job.attempts >= company_exports.ATTEMPTS:
             run(session, company_exports.fail_export, actor, export_id=export_id, now=context.now())
+            store.delete(key)
         raise
     finished = run(
         session,

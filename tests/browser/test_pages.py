@@ -40,6 +40,7 @@ NO_PAGES = {
     "health.readyz",
     "metrics.show",
     "console.catalogue.picture",
+    "console.companies.download_data",
     "console.imports.progress",
     "console.imports.changes_file",
     "console.imports.rejected",
@@ -47,6 +48,7 @@ NO_PAGES = {
     "portal.catalogue.facets",
     "portal.catalogue.picture",
     "portal.catalogue.suggest",
+    "portal.company.download_data",
     "portal.orders.confirmation",
     "sign_in.start",
 }

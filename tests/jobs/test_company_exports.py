@@ -16,11 +16,12 @@ from sqlalchemy import inspect, select, update
 from app.core import clock
 from app.core.audit import AuditEntry
 from app.core.database import Base
-from app.core.outbox import enqueue
+from app.core.outbox import Job, enqueue
 from app.core.permissions import Role
 from app.core.tenancy import tenant_tables
 from app.domain.accounts.company_data import LEFT_OUT, parts
 from app.domain.accounts.models import Company, CompanyExport, MailMessage
+from app.jobs import company_exports
 from app.jobs.execution import sessions_of
 from app.jobs.schedule import PERIODIC_KINDS
 from app.jobs.worker import Worker
@@ -77,7 +78,8 @@ DECIDED = {
     "sales_order": (
         "id number branch_id end_customer_id cart_id state source external_reference currency "
         "po_number reference notes requested_on ship_to terms_days net discount tax total "
-        "tax_rounding line_count placed_at placed_by_id placed_by_name version company_id"
+        "tax_rounding line_count placed_at placed_by_id placed_by_name queued_at version "
+        "company_id"
     ),
     "shipment": (
         "id number order_id warehouse_id carrier tracking shipped_on shipped_at shipped_by note "
@@ -214,6 +216,31 @@ def test_staff_export_a_company_from_its_page(app, scene):
     archive = archive_of(client, page)
     assert [row["name"] for row in table(archive, "company")] == ["Kettle & Byte"]
     assert client.post("/console/companies/999/data").status_code == 404
+
+
+def test_what_an_attempt_left_is_removed_and_the_last_one_gives_up(app, scene, monkeypatch):
+    client = ask(app, scene)
+    store = Path(app.config["DATA_DIR"]) / "uploads"
+    written = company_exports._write
+
+    def fail(session, file, company_id, beat):
+        file.write(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(company_exports, "_write", fail)
+    for attempt in (1, 2):
+        assert work(app) == ["failed"]
+        assert len(list(store.rglob("*.zip"))) == 1, attempt
+        with stage.stored(app) as session:
+            session.execute(update(Job).values(run_at=clock.now()))
+    assert "Being made" in client.get("/company/data").get_data(as_text=True)
+    assert work(app) == ["failed"]
+    assert list(store.rglob("*.zip")) == []
+    assert "Failed" in client.get("/company/data").get_data(as_text=True)
+    monkeypatch.setattr(company_exports, "_write", written)
+    ask(app, scene)
+    assert "done" in work(app)
+    assert "Ready" in client.get("/company/data").get_data(as_text=True)
 
 
 def test_the_command_writes_the_same_and_says_what_is_wrong(app, scene, tmp_path):

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import signal
 import stat
 import subprocess
 import sys
@@ -175,6 +176,26 @@ def test_a_file_that_cannot_be_written_leaves_what_was_there(app, scene, tmp_pat
     assert list(folder.iterdir()) == [kept]
     with app.app_context():
         assert accounts.read(db.session(), select(ExportedOrder)) == []
+
+
+def test_an_export_that_is_told_to_stop_leaves_what_was_there(app, scene, tmp_path):
+    folder = tmp_path / "out"
+    folder.mkdir()
+    kept = folder / "orders.jsonl"
+    kept.write_text("yesterday's")
+    with app.app_context():
+        engine = db.engine
+
+    def stop(connection: Any, cursor: Any, statement: str, *_rest: Any) -> None:
+        if "order_line" in statement:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    event.listen(engine, "before_cursor_execute", stop)
+    status, out, err = command(app, kept)
+    event.remove(engine, "before_cursor_execute", stop)
+    assert (status, out, err) == (1, "", "Stopped. Nothing was written to the file.\n")
+    assert list(folder.iterdir()) == [kept]
+    assert kept.read_text() == "yesterday's"
 
 
 def test_an_export_asks_no_question_per_order(app, scene):
