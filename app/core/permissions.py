@@ -36,6 +36,8 @@ class Permission(StrEnum):
     ORDER_REPLAY = "order:replay"
     STOCK_READ = "stock:read"
     STOCK_MANAGE = "stock:manage"
+    ASSET_READ = "asset:read"
+    ASSET_MANAGE = "asset:manage"
     COMPANY_READ = "company:read"
     COMPANY_MANAGE = "company:manage"
     MEMBER_READ = "member:read"
@@ -76,6 +78,7 @@ _READ_SHOP = frozenset(
         Permission.CART_READ,
         Permission.ORDER_READ,
         Permission.STOCK_READ,
+        Permission.ASSET_READ,
     }
 )
 _BUY = _READ_SHOP | {
@@ -91,6 +94,7 @@ _READ_VENDOR = frozenset(
         Permission.PRICE_READ,
         Permission.ORDER_READ,
         Permission.STOCK_READ,
+        Permission.ASSET_READ,
         Permission.COMPANY_READ,
     }
 )
@@ -112,16 +116,23 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.RESELLER_ADMIN: _BUY | {Permission.MEMBER_READ, Permission.MEMBER_MANAGE},
     Role.RESELLER_FINANCE: _READ_SHOP,
     Role.RESELLER_SUPPORT: frozenset(
-        {Permission.ACCOUNT_USE, Permission.CATALOGUE_READ, Permission.ORDER_READ, Permission.STOCK_READ}
+        {
+            Permission.ACCOUNT_USE,
+            Permission.CATALOGUE_READ,
+            Permission.ORDER_READ,
+            Permission.STOCK_READ,
+            Permission.ASSET_READ,
+        }
     ),
-    Role.END_CUSTOMER_DESK: frozenset({Permission.ACCOUNT_USE}),
+    Role.END_CUSTOMER_DESK: frozenset({Permission.ACCOUNT_USE, Permission.ASSET_READ}),
     Role.VENDOR_SALES: _SALES,
     Role.VENDOR_WAREHOUSE: _WAREHOUSE,
-    Role.VENDOR_SUPPORT: _READ_VENDOR | {Permission.VIEW_AS},
+    Role.VENDOR_SUPPORT: _READ_VENDOR | {Permission.VIEW_AS, Permission.ASSET_MANAGE},
     Role.VENDOR_FINANCE: _READ_VENDOR,
     Role.VENDOR_ADMIN: _SALES
     | _WAREHOUSE
     | {
+        Permission.ASSET_MANAGE,
         Permission.STAFF_MANAGE,
         Permission.JOB_READ,
         Permission.JOB_REPLAY,
