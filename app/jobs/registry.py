@@ -21,6 +21,7 @@ from app.core.outbox import JobView
 HANDLER_MODULES = [
     "app.jobs.mail",
     "app.jobs.mail_sending",
+    "app.jobs.lifetimes",
     "app.jobs.housekeeping",
     "app.jobs.pruning",
     "app.jobs.companies",

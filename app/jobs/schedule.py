@@ -34,6 +34,7 @@ PERIODIC = (
     Periodic("audit.check", timedelta(days=1)),
     Periodic("jobs.prune", timedelta(hours=1)),
     Periodic("sessions.prune", timedelta(hours=1)),
+    Periodic("orders.end_allocations", timedelta(hours=1)),
     Periodic("imports.prune", timedelta(hours=1)),
     Periodic("requests.prune", timedelta(hours=1)),
     Periodic("company_exports.prune", timedelta(hours=1)),

@@ -40,7 +40,9 @@ def upgrade() -> None:
         for name, value in _NUMBERS.items():
             vendor.add_column(sa.Column(name, _number(), nullable=False, server_default=str(value)))
         vendor.add_column(sa.Column("mail_port", _number()))
+        vendor.add_column(sa.Column("allocation_days", _number()))
         vendor.add_column(sa.Column("mail_security", sa.String(8), nullable=False, server_default="starttls"))
+    op.add_column("sales_order", sa.Column("queued_at", sa.DateTime(timezone=True)))
     with op.batch_alter_table("user_account") as person:
         person.add_column(sa.Column("mail_refusal", sa.String(300)))
         person.add_column(sa.Column("mail_refused_at", sa.DateTime(timezone=True)))
@@ -60,6 +62,16 @@ def downgrade() -> None:
     with op.batch_alter_table("user_account") as person:
         person.drop_column("mail_refused_at")
         person.drop_column("mail_refusal")
+    with op.batch_alter_table("sales_order") as order:
+        order.drop_column("queued_at")
     with op.batch_alter_table("vendor") as vendor:
-        for name in ("mail_security", "mail_port", *_NUMBERS, *_CODES, *_OPTIONAL, *_TEXTS):
+        for name in (
+            "mail_security",
+            "mail_port",
+            "allocation_days",
+            *_NUMBERS,
+            *_CODES,
+            *_OPTIONAL,
+            *_TEXTS,
+        ):
             vendor.drop_column(name)

@@ -118,6 +118,7 @@ def test_a_save_that_does_not_say_which_version_it_saw_changes_nothing(
         ("numbers", {**NUMBERS, "order_prefix": "S O"}, "1 to 10 letters"),
         ("numbers", {**NUMBERS, "order_prefix": "PR"}, "Give each its own"),
         ("orders", {"version": "1", "release": "never"}, "Not a valid choice|Choose"),
+        ("orders", {"version": "1", "release": "hand", "allocation_days": "0"}, "from 1 to 365"),
         ("address", {"version": "1", "base_url": "http://portal.larkspur.example"}, "begins with https"),
         ("address", {"version": "1", "base_url": "https://x.example/path"}, "Enter an address"),
         ("mail", {**MAIL, "host": "mail larkspur"}, "host name"),
@@ -157,7 +158,8 @@ def test_numbers_skip_ahead_and_never_back(session: Session, admin: FlaskClient)
 
 
 def test_release_and_limits_and_address_are_saved(app: Flask, session: Session, admin: FlaskClient) -> None:
-    admin.post("/console/settings/orders", data={"version": "1", "release": "hand"})
+    orders = {"version": "1", "release": "hand", "allocation_days": "5"}
+    admin.post("/console/settings/orders", data=orders)
     limits = {"version": "2", "table_mb": "7", "archive_mb": "8", "attachment_mb": "9"}
     admin.post("/console/settings/limits", data=limits)
     address = {"version": "3", "base_url": "https://portal.larkspur.example/"}
@@ -165,6 +167,8 @@ def test_release_and_limits_and_address_are_saved(app: Flask, session: Session, 
 
     row = vendor(session)
     assert (row.releases_automatically, row.table_limit_mb, row.version) == (False, 7, 4)
+    assert row.allocation_days == 5
+    assert "5 days" in admin.get("/console/settings").text
     assert row.base_url == "https://portal.larkspur.example"
     assert "https://portal.larkspur.example" in admin.get("/console/settings").text
     app.config["BASE_URL_IS_GIVEN"] = True

@@ -14,6 +14,7 @@ from app.core.texts import _
 from app.core.uploads import JPEG, PNG
 from app.core.web.addresses import country_choices
 from app.core.web.fields import TextField, WholeNumberField
+from app.domain.accounts.settings import MOST_ALLOCATION_DAYS
 from app.domain.accounts.settings_rules import MOST_ARCHIVE_MB, MOST_ATTACHMENT_MB, MOST_TABLE_MB
 from app.domain.accounts.vendor_rules import LANGUAGES, LAST_NUMBER
 
@@ -125,6 +126,15 @@ class ReleaseForm(SettingsForm):
         lazy("Release of orders"),
         choices=lambda: [("auto", _("By itself")), ("hand", _("By hand"))],
         description=lazy("Holds for orders and stock from now on; an order that waits stays as it is."),
+    )
+    allocation_days = WholeNumberField(
+        lazy("Days an unreleased order keeps its stock"),
+        minimum=1,
+        maximum=MOST_ALLOCATION_DAYS,
+        required=False,
+        description=lazy(
+            "Then what others wait for goes to them, and the order queues behind them. Empty: it keeps it."
+        ),
     )
 
 

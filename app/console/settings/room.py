@@ -112,7 +112,11 @@ def _numbers(vendor: Vendor) -> list[tuple[str, str]]:
 
 
 def _orders(vendor: Vendor) -> list[tuple[str, str]]:
-    return [(_("Release"), _("by itself") if vendor.releases_automatically else _("by hand"))]
+    days = vendor.allocation_days
+    return [
+        (_("Release"), _("by itself") if vendor.releases_automatically else _("by hand")),
+        (_("Unreleased orders keep stock"), _("%(n)s days", n=days) if days else _("as long as they wait")),
+    ]
 
 
 def _address(vendor: Vendor) -> list[tuple[str, str]]:

@@ -154,14 +154,25 @@ def numbers() -> Any:
 def orders() -> Any:
     """Release by itself or by hand."""
     vendor = get_vendor(db.session())
-    form = ReleaseForm(data={"release": "auto" if vendor.releases_automatically else "hand"})
+    form = ReleaseForm(
+        data={
+            "release": "auto" if vendor.releases_automatically else "hand",
+            "allocation_days": vendor.allocation_days,
+        }
+    )
     cards = {
         "auto": _("An order goes to the warehouse as soon as one unit of it is allocated."),
         "hand": _("Sales looks at each order and releases it."),
     }
     if not form.validate_on_submit():
         return section_page("orders", form, cards=cards)
-    return save("orders", form, settings.save_release, releases_automatically=form.release.data == "auto")
+    return save(
+        "orders",
+        form,
+        settings.save_release,
+        releases_automatically=form.release.data == "auto",
+        allocation_days=form.allocation_days.data,
+    )
 
 
 @blueprint.route("/address", methods=["GET", "POST"])

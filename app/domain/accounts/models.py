@@ -26,6 +26,8 @@ class Vendor(Base):
     alert_email: Mapped[str | None] = mapped_column(String(254))
     #: Whether an order is released by itself once a unit of it is allocated.
     releases_automatically: Mapped[bool] = mapped_column(default=True)
+    #: Days an order that is not released keeps its stock from those who wait; None = always.
+    allocation_days: Mapped[int | None]
     #: Demo instances show links in the mail log and a banner.
     is_demo: Mapped[bool] = mapped_column(default=False)
     #: Name and address as documents carry them.

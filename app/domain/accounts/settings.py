@@ -37,6 +37,7 @@ from app.domain.accounts.vendor_rules import (
 
 SUBJECT = "vendor"
 CHANGED = "settings.changed"
+MOST_ALLOCATION_DAYS = 365
 #: New companies' numbers begin after this one.
 FIRST_COMPANY = 1000
 
@@ -147,10 +148,22 @@ def save_look(
 
 @requires(Permission.SETTINGS_MANAGE)
 def save_release(
-    session: Session, actor: Actor, *, version: int, releases_automatically: bool, now: datetime
+    session: Session,
+    actor: Actor,
+    *,
+    version: int,
+    releases_automatically: bool,
+    allocation_days: int | None,
+    now: datetime,
 ) -> None:
-    """Whether orders are released by themselves. Orders placed before stay as they are."""
-    values = {"releases_automatically": releases_automatically}
+    """Whether orders are released by themselves, and how long one that is not keeps its stock.
+
+    :raises InvalidInput: not a number of days.
+    """
+    if allocation_days is not None and not 1 <= allocation_days <= MOST_ALLOCATION_DAYS:
+        message = _("Enter 1 to %(most)s days, or nothing.", most=MOST_ALLOCATION_DAYS)
+        raise InvalidInput(message, field="allocation_days")
+    values = {"releases_automatically": releases_automatically, "allocation_days": allocation_days}
     _save(session, actor, section="orders", version=version, values=values, now=now)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, case, select, update
+from sqlalchemy import bindparam, case, func, select, update
 from sqlalchemy.orm import Session
 
 from app.core.errors import NotFound
@@ -80,7 +80,7 @@ def _waiting(session: Session, product_ids: Collection[int]) -> Sequence[Any]:
             OrderLine.backordered > 0,
             Order.state.in_(CANCELLABLE),
         )
-        .order_by(Order.placed_at, Order.id, OrderLine.position)
+        .order_by(func.coalesce(Order.queued_at, Order.placed_at), Order.id, OrderLine.position)
     )
     return session.execute(statement).all()
 

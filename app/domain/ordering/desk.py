@@ -145,7 +145,9 @@ def list_waiting_lines(session: Session, *, product_id: int, limit: int = 50) ->
     """Order lines that wait for the product, in the order in which they will be served."""
     statement = _line_columns().where(OrderLine.product_id == product_id, OrderLine.backordered > 0)
     found: Sequence[Any] = session.execute(
-        statement.order_by(Order.placed_at, Order.id, OrderLine.position).limit(limit)
+        statement.order_by(
+            func.coalesce(Order.queued_at, Order.placed_at), Order.id, OrderLine.position
+        ).limit(limit)
     ).all()
     return found
 

@@ -115,6 +115,8 @@ class Order(CompanyOwned, Base):
     placed_at: Mapped[datetime]
     placed_by_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))
     placed_by_name: Mapped[str] = mapped_column(String(200))
+    #: Since when it queues for stock, where it had to give units back; None = since it was placed.
+    queued_at: Mapped[datetime | None]
     version: Mapped[int] = mapped_column(default=1)
     #: Of its latest change, see ordering.changes; 0 where an older version of the program stored it.
     change_number: Mapped[int] = mapped_column(default=0, server_default="0")

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from app.core.clock import business_date
@@ -40,7 +40,7 @@ def renew_promises(session: Session, product_ids: Collection[int], *, now: datet
                 OrderLine.backordered > 0,
                 Order.state.in_(CANCELLABLE),
             )
-            .order_by(Order.placed_at, Order.id, OrderLine.position)
+            .order_by(func.coalesce(Order.queued_at, Order.placed_at), Order.id, OrderLine.position)
         ).all()
         ahead: dict[int, int] = {}
         changes, orders = [], set()
