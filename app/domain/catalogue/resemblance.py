@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import weakref
+from collections.abc import MutableMapping, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, case, func, literal, or_, select
@@ -105,17 +106,30 @@ def _sharing_all(session: Session, runs: Sequence[str], missing: int) -> ColumnE
     return or_(*(search.c.trigrams.contains(way) for way in ways))
 
 
+#: How many products have a run, as it was counted once, by database. Only the way to a result depends on
+#: it and not the result, so it may be old; runs that no product had are counted again every time.
+_frequencies: MutableMapping[Any, dict[str, int]] = weakref.WeakKeyDictionary()
+_MOST_KEPT = 5000
+
+
 def _rarest(session: Session, runs: Sequence[str]) -> list[str]:
     """The runs that any product has, rarest first; counting ends at FREQUENT."""
+    known = _frequencies.setdefault(session.get_bind().engine, {})
+    if len(known) > _MOST_KEPT:
+        known.clear()
+    fresh = [run for run in runs if run not in known]
+    if fresh:
+        [found] = read_rows(session, select(*(_count_of(session, run) for run in fresh)))
+        known.update((run, count) for run, count in zip(fresh, found, strict=True) if count)
+    ranked = sorted((known[run], number) for number, run in enumerate(runs) if run in known)
+    return [runs[number] for _count, number in ranked]
+
+
+def _count_of(session: Session, run: str) -> Any:
     search = table_of(session)
-    counts = []
-    for number, run in enumerate(runs):
-        if is_sqlite(session):
-            having = search.c.product_search.op("MATCH")(quoted(run))
-        else:
-            having = search.c.trigrams.contains([run])
-        some = select(literal(1).label("one")).select_from(search).where(having).limit(FREQUENT).subquery()
-        counts.append(select(func.count()).select_from(some).scalar_subquery().label(f"n{number}"))
-    [found] = read_rows(session, select(*counts))
-    ranked = sorted((count, number) for number, count in enumerate(found) if count)
-    return [runs[number] for count, number in ranked]
+    if is_sqlite(session):
+        having = search.c.product_search.op("MATCH")(quoted(run))
+    else:
+        having = search.c.trigrams.contains([run])
+    some = select(literal(1).label("one")).select_from(search).where(having).limit(FREQUENT).subquery()
+    return select(func.count()).select_from(some).scalar_subquery()
