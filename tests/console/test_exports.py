@@ -114,6 +114,10 @@ def test_no_cell_runs_and_the_buttons_keep_the_filters(app, scene):
     assert row["note"] == "'=1+1"
     page = client.get("/console/products?q=PART&sort=sku&cursor=").get_data(as_text=True)
     assert 'action="/console/products/export.csv?q=PART&amp;sort=sku"' in page
+    page = client.get("/console/jobs?kind=mail.render&state=done").get_data(as_text=True)
+    assert 'action="/console/jobs/export.xlsx?kind=mail.render&amp;state=done"' in page
+    # Names that mean something to whoever builds addresses are filters like any other.
+    assert client.get("/console/products?_scheme=x&endpoint=y&_anchor=z&values=1").status_code == 200
 
 
 def test_prices_are_not_in_the_file_of_who_sees_none(app, scene):

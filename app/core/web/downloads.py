@@ -9,8 +9,9 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, BinaryIO
+from urllib.parse import urlencode
 
-from flask import Blueprint, Flask, Response, request, send_file, stream_with_context
+from flask import Blueprint, Flask, Response, request, send_file, stream_with_context, url_for
 from sqlalchemy.orm import Session
 
 from app.core import clock
@@ -61,8 +62,16 @@ class ListExport:
 
 
 def register(app: Flask) -> None:
-    """Give the buttons of lists `list_filters()`."""
-    app.jinja_env.globals["list_filters"] = list_filters
+    """Give the buttons of lists their addresses."""
+    app.jinja_env.globals["export_address"] = export_address
+
+
+def export_address(endpoint: str, kind: str, values: dict[str, Any]) -> str:
+    """Where the present list is had as a file of a kind, with its filters."""
+    address = url_for(endpoint, kind=kind, **values)
+    # Not through url_for: what somebody wrote into the address is no argument of it.
+    query = urlencode([(name, value) for name, given in list_filters().items() for value in given])
+    return f"{address}?{query}" if query else address
 
 
 def list_filters() -> dict[str, list[str]]:
