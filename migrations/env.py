@@ -13,7 +13,7 @@ from alembic import context
 from alembic.autogenerate.api import AutogenContext
 from alembic.script import ScriptDirectory
 from flask import current_app
-from sqlalchemy import JSON, Connection, text
+from sqlalchemy import JSON, Connection, inspect, text
 from sqlalchemy.exc import OperationalError
 
 from app.core import database
@@ -22,10 +22,13 @@ from app.core import database
 SEARCH_TABLES = "product_search"
 #: One `flask db upgrade` at a time, whichever machine it starts on; the number has no meaning.
 LOCK = 7_355_608
-#: How long a migration waits for a table that is in use; shorter than a request waits behind it.
-LOCK_TIMEOUT_S = 2
+#: Getting every table takes no longer than this, which is less than PostgreSQL's deadlock_timeout: where a
+#: request and a migration wait for each other it is the migration that lets go.
+LOCKING_S = 0.8
 #: Runs until it gives up, with a pause in which waiting requests get through.
-TRIES, PAUSE_S = 3, 1.0
+TRIES, PAUSE_S = 8, 0.4
+#: What requests and jobs read first: whoever waits there keeps no other table from us.
+READ_FIRST = ("sign_in_session", "job", "worker_beat")
 #: The lock was not given in time, or two waited for each other and we were let go.
 LOST_LOCK = frozenset({"55P03", "40P01"})
 
@@ -81,15 +84,37 @@ def _check_foreign_keys(connection: Connection) -> None:
         raise RuntimeError(f"the migration leaves rows that point nowhere: {broken[:5]}")
 
 
-def _limit_waiting(connection: Connection) -> None:
-    """Wait for another upgrade as long as it takes, for a table only as long as the portal can wait behind us.
-
-    Whoever asks for a table after us queues behind our asking, so a migration that waits stops the portal.
-    """
+def _wait_for_others(connection: Connection) -> None:
+    """One upgrade at a time; however long it takes."""
     connection.execute(text("SET LOCAL statement_timeout = 0"))
     connection.execute(text("SET LOCAL lock_timeout = 0"))
     connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
-    connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_S}s'"))
+
+
+def _has_steps() -> bool:
+    """Whether this is an upgrade or downgrade that has something to do."""
+    migration = context.get_context()
+    steps = migration.opts.get("fn")
+    if getattr(steps, "__name__", "") not in ("upgrade", "downgrade"):
+        return False
+    return any(True for _ in steps(migration.get_current_heads(), migration))
+
+
+def _take_tables(connection: Connection) -> None:
+    """Take every table before the first change, so that nothing is waited for while tables are kept.
+
+    In the order in which work goes through them, so that it waits before it keeps any: first what is read
+    first, then tables before those that point to them.
+    """
+    present = inspect(connection).get_table_names()
+    known = [table.name for table in database.Base.metadata.sorted_tables]
+    rank = {name: place for place, name in enumerate(dict.fromkeys((*READ_FIRST, *known)))}
+    end = time.monotonic() + LOCKING_S
+    for name in sorted(present, key=lambda name: (rank.get(name, len(rank)), name)):
+        left_ms = max(1, int((end - time.monotonic()) * 1000))
+        connection.execute(text(f"SET LOCAL lock_timeout = '{left_ms}ms'"))
+        quoted = connection.dialect.identifier_preparer.quote(name)
+        connection.execute(text(f"LOCK TABLE {quoted} IN ACCESS EXCLUSIVE MODE"))
 
 
 def _migrate(connection: Connection) -> None:
@@ -107,7 +132,9 @@ def _migrate(connection: Connection) -> None:
     sqlite = connection.dialect.name == "sqlite"
     with context.begin_transaction():
         if not sqlite:
-            _limit_waiting(connection)
+            _wait_for_others(connection)
+            if _has_steps():
+                _take_tables(connection)
         context.run_migrations()
         if sqlite:
             _check_foreign_keys(connection)
@@ -125,11 +152,9 @@ def _migrate_patiently(connection: Connection) -> None:
                 raise
             if attempt == TRIES:
                 raise click.ClickException(
-                    f"A table was in use for more than {LOCK_TIMEOUT_S} seconds, {TRIES} times, so nothing was "
-                    "changed. Run it again; if that does not help, find who keeps the table (pg_stat_activity), "
-                    "or stop web and worker."
+                    f"A table was in use at each of {TRIES} attempts, so nothing was changed. Run it again; if "
+                    "that does not help, find who keeps it (pg_stat_activity), or stop web and worker."
                 ) from error
-            click.echo("A table is in use; all of it is taken back and tried again.", err=True)
             time.sleep(PAUSE_S)
 
 

@@ -19,6 +19,12 @@ PRODUCTS = 3
 UNITS = 100_000
 
 _PLACE = {"street": "1 Mill Lane", "postcode": "04101", "city": "Portland", "region": "ME", "country": "US"}
+_READ = text(
+    "SELECT 1 FROM company JOIN branch ON branch.company_id = company.id"
+    " JOIN user_account ON user_account.id = company.id JOIN product ON product.id = :product"
+    " JOIN price_agreement ON price_agreement.id = 1 JOIN warehouse ON warehouse.id = 1"
+    " JOIN stock_level ON stock_level.product_id = product.id WHERE company.id = :company"
+)
 _numbers = itertools.count(1)
 
 
@@ -229,6 +235,8 @@ def place_order(engine: Engine, company: int = 1, product: int = 1) -> str:
     """An order as the version before wrote it: lines, allocation, balance, trail and mail at once."""
     number = f"SO-OLD-{next(_numbers):05d}"
     with engine.begin() as connection:
+        # As the code does: whose order it is, and its prices and stock, are read before anything is written.
+        connection.execute(_READ, {"company": company, "product": product})
         amounts = {"net": 200_000, "discount": 0, "tax": 11_000, "total": 211_000}
         insert(
             connection,
