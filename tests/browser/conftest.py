@@ -47,19 +47,19 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
         result = flask(url, folder, *command, DEMO="1")
         assert result.returncode == 0, result.stderr[-3000:]
     people = {row["role"]: row for row in json.loads((folder / "demo-passwords.json").read_text())}
-    with serving(url, folder, threads=8, DEMO="1") as address, _working(url, folder, address):
+    with serving(url, folder, threads=8, DEMO="1") as address, working(url, folder, address, DEMO="1"):
         yield {"address": address, "database_url": url, "folder": folder, "people": people}
 
 
-class _working:
+class working:
     """The demo's worker, for as long as it is needed."""
 
-    def __init__(self, url: str, folder: Path, address: str) -> None:
+    def __init__(self, url: str, folder: Path, address: str, **extra: str) -> None:
         self._log = (folder / "worker.log").open("wb")
         self._process = subprocess.Popen(
             [sys.executable, "-m", "flask", "jobs", "work"],
             cwd=ROOT,
-            env=environment(url, folder, BASE_URL=address, DEMO="1"),
+            env=environment(url, folder, BASE_URL=address, **extra),
             stdout=self._log,
             stderr=self._log,
         )
