@@ -23,6 +23,7 @@ from app.domain.catalogue.readiness import is_ready
 from app.domain.ordering.desk import RequestFilters, list_price_requests
 
 Rows = Iterable[tuple[Any, ...]]
+_ADDRESS = ("street", "postcode", "city", "region", "country")
 
 
 def _companies() -> Rows:
@@ -63,6 +64,20 @@ def _company_people(company_id: int) -> Rows:
     company = queries.get_company(db.session(), company_id)
     found = queries.list_members(db.session(), company_id=company.id, now=clock.now())
     return (_person(row) for row in found)
+
+
+def _company_branches(company_id: int) -> Rows:
+    company = queries.get_company(db.session(), company_id)
+    found = queries.list_branches(db.session(), company.id, also_closed=True)
+    return (
+        (row.name, *(getattr(row, part) for part in _ADDRESS), row.terms_days, row.is_active) for row in found
+    )
+
+
+def _company_customers(company_id: int) -> Rows:
+    company = queries.get_company(db.session(), company_id)
+    found = queries.list_end_customers(db.session(), company.id)
+    return ((row.name, *(getattr(row, part) for part in _ADDRESS)) for row in found)
 
 
 def _numbers(company_id: int) -> Rows:
@@ -135,6 +150,20 @@ EXPORTS = (
     ListExport("staff", "/people", Permission.STAFF_MANAGE, _PERSON, _staff),
     ListExport("everybody", "/people/everybody", Permission.STAFF_MANAGE, ("company", *_PERSON), _everybody),
     ListExport("company_people", f"{_COMPANY}/people", Permission.COMPANY_READ, _PERSON, _company_people),
+    ListExport(
+        "company_branches",
+        f"{_COMPANY}/branches",
+        Permission.COMPANY_READ,
+        ("name", *_ADDRESS, "terms_days", "is_active"),
+        _company_branches,
+    ),
+    ListExport(
+        "company_customers",
+        f"{_COMPANY}/end-customers",
+        Permission.COMPANY_READ,
+        ("name", *_ADDRESS),
+        _company_customers,
+    ),
     ListExport(
         "customer_numbers",
         f"/products/companies/<{KEY}:company_id>/numbers",

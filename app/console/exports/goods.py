@@ -6,7 +6,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+from flask import request
+
 from app.console.agreements.routes import LEVEL_NAMES
+from app.console.assets.routes import COLUMNS as ASSET_COLUMNS
 from app.console.days import today
 from app.console.lists import KEY, given_choice, given_number, given_text
 from app.console.stock.receipts import STATES as RECEIPT_STATES
@@ -14,9 +17,12 @@ from app.console.stock.routes import COLUMNS as STOCK_COLUMNS
 from app.console.stock.routes import given_filters
 from app.core.pages import read_pages, read_whole
 from app.core.permissions import Permission
+from app.core.web.door import current_actor
 from app.core.web.downloads import ListExport
 from app.core.web.extensions import db
 from app.domain.accounts.queries import get_vendor
+from app.domain.assets import filters as asset_filters
+from app.domain.assets.queries import list_units
 from app.domain.catalogue import queries
 from app.domain.catalogue.filters import ProductQuery
 from app.domain.catalogue.list_prices import list_prices_of
@@ -133,6 +139,19 @@ def _warehouses() -> Rows:
     return ((row.code, row.name, row.position, row.is_active) for row in found)
 
 
+def _assets() -> Rows:
+    session, actor = db.session(), current_actor()
+    wanted = asset_filters.filters_of(asset_filters.given(request.args), on=today())
+    found = read_whole(lambda cursor: list_units(session, actor, wanted, cursor=cursor))
+    return (
+        (
+            *(row.serial, row.sku, row.name, row.brand, row.company_number, row.company_name),
+            *(row.end_customer_name, row.state, row.ship_date, row.cover_until, row.source),
+        )
+        for row in found
+    )
+
+
 EXPORTS = (
     ListExport(
         "products",
@@ -182,6 +201,7 @@ EXPORTS = (
         ),
         _receipts,
     ),
+    ListExport("assets", "/assets", Permission.ASSET_READ, ASSET_COLUMNS, _assets),
     ListExport(
         "movements",
         f"/stock/products/<{KEY}:product_id>",
