@@ -110,3 +110,5 @@ def install() -> None:
     level = logging.getLevelNamesMapping().get((os.environ.get("LOG_LEVEL") or usual).upper(), logging.INFO)
     root.addHandler(handler)
     root.setLevel(level)
+    # It tells of every look at the schema's revision.
+    logging.getLogger("alembic").setLevel(logging.WARNING)

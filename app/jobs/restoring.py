@@ -77,7 +77,7 @@ def check_room(backup: Backup, place: Place) -> None:
     free = shutil.disk_usage(place.data_dir).free
     if backup.size > free:
         raise BackupError(
-            f"The backup needs {backup.size // 1_000_000} MB in {place.data_dir}, where only "
+            f"The backup needs {-(-backup.size // 1_000_000)} MB in {place.data_dir}, where only "
             f"{free // 1_000_000} MB are free."
         )
 

@@ -342,9 +342,8 @@ def test_a_pg_dump_older_than_the_server_is_said(monkeypatch: pytest.MonkeyPatch
         postgres_programs.pg_dump_for(15)
 
 
+@pytest.mark.parametrize("made", ["sqlite"], indirect=True)
 def test_an_upload_that_grows_meanwhile_is_kept_as_it_was_last(made: Instance, tmp_path: Path) -> None:
-    if not made.url.startswith("sqlite"):
-        pytest.skip("uploads are copied in the same way beside either database")
     key, path = LocalStore(made.data / "uploads").new_path(extension=".csv")
     path.write_bytes(b"one\n")
     real = sqlite3.connect
