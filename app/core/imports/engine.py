@@ -173,9 +173,9 @@ class ImportJob:
         self._run_id = import_run.id
         self._is_dry_run = import_run.is_dry_run
         self._hooks = hooks
-        self._pace = pace or Pace()
-        bind = session.get_bind()
-        self._gap_s = self._pace.gap_s if bind.dialect.name == "sqlite" and not self._is_dry_run else 0.0
+        has_one_writer = session.get_bind().dialect.name == "sqlite"
+        self._pace = pace or (Pace() if has_one_writer else Pace(size=1000, shortest_s=0.3, longest_s=1.0))
+        self._gap_s = self._pace.gap_s if has_one_writer and not self._is_dry_run else 0.0
         self._stored = Counts(
             import_run.created, import_run.updated, import_run.unchanged, import_run.rejected
         )
