@@ -36,6 +36,7 @@ class Permission(StrEnum):
     ORDER_REPLAY = "order:replay"
     STOCK_READ = "stock:read"
     STOCK_MANAGE = "stock:manage"
+    SHIPMENT_MANAGE = "shipment:manage"
     ASSET_READ = "asset:read"
     ASSET_MANAGE = "asset:manage"
     COMPANY_READ = "company:read"
@@ -108,7 +109,7 @@ _SALES = _READ_VENDOR | {
     Permission.IMPORT_RUN,
     Permission.VIEW_AS,
 }
-_WAREHOUSE = _READ_VENDOR | {Permission.STOCK_MANAGE, Permission.IMPORT_RUN}
+_WAREHOUSE = _READ_VENDOR | {Permission.SHIPMENT_MANAGE, Permission.STOCK_MANAGE, Permission.IMPORT_RUN}
 
 ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.BUYER: _BUY,

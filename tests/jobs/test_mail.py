@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -45,7 +46,18 @@ CONTEXTS: dict[str, dict[str, Any]] = {
     "order_confirmation": ORDER,
     "new_order_alert": ORDER,
     "order_cancelled": {**ORDER, "reason": "no longer needed"},
+    "order_shipped": {**ORDER, "shipment": "SH-26-00001", "carrier": "Hollow Freight", "tracking": "HF 1"},
     "company_export": {"company": "Kettle & Byte", "days": 7, "url": "/company/data"},
+    "company_closed": {"company": "Kettle & Byte", "orders": 2, "carts": 1},
+    "company_reopened": {"company": "Kettle & Byte", "carts": 1, "url": "/sign-in"},
+    "reseller_request_alert": {
+        "company": "Newcomer", "contact": "Nell", "email": "n@x.example", "city": "Newtown", "answer": "",
+        "url": "/console/reseller-requests/1",
+    },
+    "reseller_request_confirm": {"name": "Nell", "company": "Newcomer"},
+    "reseller_request_known": {"name": "Nell", "company": "Newcomer"},
+    "reseller_request_question": {"name": "Nell", "company": "Newcomer", "question": "Since when?"},
+    "reseller_request_refused": {"name": "Nell", "company": "Newcomer", "reason": "Too far"},
     "price_request_alert": {**REQUEST, "note": "by Friday"},
     "price_request_answer": {
         **REQUEST, "unit_price": "17.5", "currency": "EUR", "valid_until": "2026-11-30", "answer": "Hello"
@@ -76,6 +88,15 @@ def queue(app: Flask, **values: Any) -> None:
         **values,
     }
     in_transaction(sessions_of(app), queue_mail, now=NOW, **mail)
+
+
+def test_no_template_is_left_out_here() -> None:
+    folder = Path(__file__).parents[2] / "templates" / "email"
+
+    for suffix in (".html", ".txt", ".subject.txt"):
+        names = {path.name.removesuffix(suffix) for path in folder.glob(f"*{suffix}")}
+        known = {name for name in names if "." not in name} - {"layout", "parts"}
+        assert known == set(CONTEXTS), suffix
 
 
 @pytest.mark.parametrize("template", CONTEXTS)
@@ -118,7 +139,8 @@ def test_every_mail_has_the_vendors_logo_accent_and_legal_footer(
     _subject, text, html = render(template, CONTEXTS[template], vendor_name="Larkspur", look=look_of(vendor))
 
     assert f'src="{in_app.config["BASE_URL"]}/brand/logo/{key}"' in html
-    assert "background:#1a7f37" in html
+    assert "#1a7f37" in html
+    assert "#1f5fd6" not in html
     assert "Larkspur &lt;Supplies&gt; Ltd<br>4 Quay, L1 Leith, United Kingdom<br>Tax id GB 123" in html
     assert "Larkspur <Supplies> Ltd\n4 Quay, L1 Leith, United Kingdom\nTax id GB 123" in text
 

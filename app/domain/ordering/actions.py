@@ -23,6 +23,8 @@ from app.domain.ordering.price_requests import (
     withdraw_price_request,
 )
 from app.domain.ordering.reordering import reorder
+from app.domain.ordering.reversing import reverse_shipment
+from app.domain.ordering.shipping import ship_order
 from app.domain.ordering.stock import (
     close_receipt,
     correct_stock,
@@ -57,8 +59,10 @@ __all__ = [
     "reopen_company",
     "reorder",
     "restore_cart",
+    "reverse_shipment",
     "save_checkout_draft",
     "set_line_quantity",
+    "ship_order",
     "sweep_merged",
     "use_cart",
     "withdraw_price_request",

@@ -84,3 +84,25 @@ def cancel_event(lines: Sequence[LineUnits], state: str) -> str | None:
     if any(line.allocated or line.backordered for line in lines):
         return None
     return "cancel_rest" if state == OrderState.PART_SHIPPED else "cancel"
+
+
+#: States in which units may be shipped.
+SHIPPABLE = frozenset({_S.RELEASED, _S.PART_SHIPPED})
+#: States in which a shipment may be undone.
+REVERSIBLE = frozenset({_S.PART_SHIPPED, _S.SHIPPED})
+
+
+def ship_event(lines: Sequence[LineUnits], state: str) -> str | None:
+    """The header's event once units were shipped; none where some were before and some are still open."""
+    is_open = any(line.allocated or line.backordered for line in lines)
+    if state == OrderState.RELEASED:
+        return "ship_part" if is_open else "ship_all"
+    return None if is_open else "ship_rest"
+
+
+def reverse_event(lines: Sequence[LineUnits], state: str) -> str | None:
+    """The header's event once a shipment was undone; none where it was and stays partly shipped."""
+    has_shipped = any(line.shipped for line in lines)
+    if state == OrderState.PART_SHIPPED:
+        return None if has_shipped else "reverse_shipment"
+    return "reverse_shipment" if has_shipped else "reverse_all"
