@@ -22,14 +22,12 @@ from app.core.money import exponent, round_to_currency
 from app.core.outbox import JobView
 from app.core.texts import _
 from app.core.web.extensions import db
-from app.domain.accounts.mail_delivery import queue_sending
+from app.domain.accounts.mail_delivery import LINK_PLACEHOLDER, queue_sending
 from app.domain.accounts.models import MailMessage, Vendor
 from app.domain.accounts.queries import find_vendor
 from app.domain.accounts.rules import country_names
 from app.jobs.registry import Unworkable, handles
 
-#: Stands in the bodies where the single-use link belongs, which is not stored.
-LINK_PLACEHOLDER = "[[link]]"
 SUBJECT_LENGTH = 300
 #: The product's own accent.
 ACCENT = "#1f5fd6"

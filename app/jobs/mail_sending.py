@@ -21,6 +21,7 @@ from app.core.permissions import Actor
 from app.core.texts import _
 from app.domain.accounts.links import address_of
 from app.domain.accounts.mail_delivery import (
+    LINK_PLACEHOLDER,
     MOST_ATTEMPTS,
     SEND,
     MailState,
@@ -30,7 +31,6 @@ from app.domain.accounts.mail_delivery import (
     take_up,
 )
 from app.jobs.execution import do_statement
-from app.jobs.mail import LINK_PLACEHOLDER
 from app.jobs.registry import Context, Interrupted, TryLater, handles
 
 log = logging.getLogger("sellthru.jobs")

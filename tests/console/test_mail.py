@@ -40,10 +40,13 @@ def keep(
                 template="invitation",
                 recipient=recipient,
                 subject=f"Subject <{number}>",
-                text_body="Hello\n[[link]]",
                 html_body="<p onclick=x>Hello</p>",
                 link_id=link_id,
-                **{"created_at": NOW + timedelta(minutes=number), **values},
+                **{
+                    "text_body": "Hello\n[[link]]",
+                    "created_at": NOW + timedelta(minutes=number),
+                    **values,
+                },
             )
         )
         session.commit()
@@ -116,7 +119,7 @@ def test_administrators_are_told_that_mails_do_not_go_out(
 def test_a_kept_mail_is_sent_by_hand_once_there_is_a_server(
     app: Flask, session: Session, admin: FlaskClient
 ) -> None:
-    keep(session, "mara@kettle.example", created_at=clock.now())
+    keep(session, "mara@kettle.example", created_at=clock.now(), text_body="Hello")
     assert 'action="/console/mail/1/send"' not in admin.get("/console/mail/1").text
     assert admin.post("/console/mail/1/send").status_code == 409
     assert admin.post("/console/mail/send-kept").status_code == 409
@@ -150,6 +153,17 @@ def test_a_mail_with_a_dead_link_is_not_sent_by_hand(
     assert "has been used or is too old" in page
     assert read(session, select(MailMessage.state)) == ["kept"]
     assert 'action="/console/mail/send-kept"' not in admin.get("/console/mail").text
+
+
+def test_a_mail_whose_link_was_deleted_is_not_sent_by_hand(
+    app: Flask, session: Session, admin: FlaskClient
+) -> None:
+    app.config.update(MAIL_URL="smtp://mail.x.example", MAIL_SENDER="portal@x.example")
+    keep(session, "jon@kettle.example", created_at=clock.now())
+
+    assert "has been used or is too old" in admin.post("/console/mail/1/send", follow_redirects=True).text
+    assert 'action="/console/mail/send-kept"' not in admin.get("/console/mail").text
+    assert read(session, select(MailMessage.state)) == ["kept"]
 
 
 def test_a_refused_address_is_shown_in_every_list_of_people(

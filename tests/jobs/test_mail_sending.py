@@ -67,7 +67,7 @@ def queue(app: Flask, *, recipient: str = MARA, link_id: int | None = None) -> N
     in_transaction(
         sessions_of(app),
         queue_mail,
-        template="invitation",
+        template="invitation" if link_id else "membership_added",
         recipient=recipient,
         company_id=None,
         context={"name": "Mara Vint", "email": recipient, "company": "Kettle & Byte"},

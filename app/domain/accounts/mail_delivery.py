@@ -20,6 +20,8 @@ from app.domain.accounts.models import MailMessage, SingleUseLink, User
 
 #: Kind of the job that sends a mail.
 SEND = "mail.send"
+#: Stands in the bodies where the single-use link belongs, which is not stored.
+LINK_PLACEHOLDER = "[[link]]"
 #: Attempts until a mail is given up: a day and more of a server that is away.
 MOST_ATTEMPTS = 30
 #: Kept mails that are sent together are not older than this.
@@ -78,8 +80,11 @@ def queue_sending(session: Session, mail: MailMessage, *, now: datetime) -> None
     enqueue(session, SEND, {"mail_id": mail.id}, now=now, max_attempts=MOST_ATTEMPTS)
 
 
-def _link_works(link: SingleUseLink, now: datetime) -> bool:
-    return link.used_at is None and link.voided_at is None and link.expires_at > now
+def _has_dead_link(mail: MailMessage, link: SingleUseLink | None, now: datetime) -> bool:
+    if link is None:
+        # Its link was deleted together with what it was for.
+        return LINK_PLACEHOLDER in mail.text_body
+    return link.used_at is not None or link.voided_at is not None or link.expires_at <= now
 
 
 @requires(Permission.JOB_WORK)
@@ -94,7 +99,7 @@ def take_up(
     if not has_server:
         mail.state = MailState.KEPT.value
         return None
-    if link is not None and not _link_works(link, now):
+    if _has_dead_link(mail, link, now):
         mail.state = MailState.LAPSED.value
         mail.answer = _("Its link had been used or was too old, so it was not sent.")
         return None
@@ -169,7 +174,7 @@ def send_mail(session: Session, actor: Actor, *, mail_id: int, now: datetime) ->
     if mail.state not in SENDABLE:
         raise Conflict(_("This mail is on its way, was sent, or came too late. It is not sent again."))
     link = session.get(SingleUseLink, mail.link_id) if mail.link_id is not None else None
-    if link is not None and not _link_works(link, now):
+    if _has_dead_link(mail, link, now):
         raise Conflict(
             _("The link in this mail has been used or is too old. Send a new invitation to the person.")
         )
@@ -195,7 +200,15 @@ def _kept(now: datetime) -> list[Any]:
         | (SingleUseLink.voided_at.is_not(None))
         | (SingleUseLink.expires_at <= now),
     )
-    return [MailMessage.state == MailState.KEPT.value, MailMessage.created_at > now - RECENT, ~dead_link]
+    lost_link = MailMessage.link_id.is_(None) & MailMessage.text_body.contains(
+        LINK_PLACEHOLDER, autoescape=True
+    )
+    return [
+        MailMessage.state == MailState.KEPT.value,
+        MailMessage.created_at > now - RECENT,
+        ~dead_link,
+        ~lost_link,
+    ]
 
 
 def count_recent_kept(session: Session, *, now: datetime) -> int:
