@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import csv
 import io
+import zipfile
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from PIL import Image
 from sqlalchemy import func, select
 
 from app.core.imports.models import ImportMapping, ImportRun
 from app.core.permissions import Role
 from app.core.tenancy import all_companies
 from app.core.web.extensions import db
-from app.domain.catalogue.models import PriceRow, Product
+from app.domain.catalogue.models import PriceRow, Product, ProductMedia
 from app.domain.ordering.import_kinds import KINDS
 from app.jobs import registry
 from app.jobs.execution import sessions_of
 from app.jobs.worker import Worker
 from tests.factories.accounts import make_person, sign_in
+from tests.factories.catalogue import make_product
 
 LAMPS = b"""name,price,colour,watts
 Desk lamp,19.90,Black,5
@@ -289,3 +292,65 @@ def test_columns_of_another_kind_are_named(app, staff):
     answer = send(staff, ("prices.csv", template))
     assert answer.status_code == 422
     assert "its columns are those of Prices" in answer.text
+
+
+def archive(*names: str) -> bytes:
+    buffer, picture = io.BytesIO(), io.BytesIO()
+    Image.new("RGB", (20, 20), "red").save(picture, "PNG")
+    with zipfile.ZipFile(buffer, "w") as packed:
+        for name in names:
+            packed.writestr(name, picture.getvalue())
+    return buffer.getvalue()
+
+
+def test_images_come_as_an_archive(app, staff):
+    with app.app_context():
+        make_product(db.session(), "DOCK-24")
+    run_id = run_number(send(staff, ("pictures.zip", archive("DOCK-24.png", "x.txt")), kind="images"))
+    work(app)
+    assert "DOCK-24.png" in staff.get(f"/console/imports/{run_id}").text
+    start(app, staff, run_id)
+    assert counts(app, run_id) == ("done", 1, 0, 0, 1)
+    with app.app_context():
+        assert db.session().scalars(select(ProductMedia.filename)).all() == ["DOCK-24.jpg"]
+    staff.post(f"/console/imports/{run_id}/undo")
+    work(app)
+    assert counts(app, run_id)[0] == "undone"
+    assert send(staff, ("pictures.csv", b"x"), kind="images").status_code == 422
+
+
+def test_what_is_too_large_is_refused_before_it_is_read(app, staff):
+    for kind, size in (("products", 201 * 1024 * 1024), ("images", 1025 * 1024 * 1024)):
+        answer = staff.post(
+            f"/console/imports/new/{kind}",
+            environ_overrides={
+                "CONTENT_LENGTH": str(size),
+                "CONTENT_TYPE": "multipart/form-data; boundary=x",
+            },
+        )
+        assert answer.status_code == 413
+        assert f"larger than the {size // 1024 // 1024 - 1} MB" in answer.text
+
+
+def test_an_archive_with_too_many_entries_is_refused_by_its_list(app, staff):
+    content = bytearray(archive("DOCK-24.png"))
+    end = content.rindex(b"PK\x05\x06")
+    content[end + 8 : end + 12] = (20_001).to_bytes(2, "little") * 2
+    run_id = run_number(send(staff, ("many.zip", bytes(content)), kind="images"))
+    work(app)
+    assert "holds 20001 entries; at most 20000 are taken" in staff.get(f"/console/imports/{run_id}").text
+
+
+def test_warehouse_staff_see_that_prices_were_imported_and_not_which(app, staff):
+    run_id = run_number(send(staff, ("desk-lamp.csv", LAMPS)))
+    start(app, staff, run_id)
+    with app.app_context():
+        make_person(db.session(), None, Role.VENDOR_WAREHOUSE, email="wen@larkspur.example")
+    client = app.test_client()
+    sign_in(client, "wen@larkspur.example")
+    page = client.get(f"/console/imports/{run_id}").text
+    assert "desk-lamp.csv" in page
+    assert "19.9" not in page
+    assert "Take back everything" not in page
+    assert client.get(f"/console/imports/{run_id}/changes").status_code == 403
+    assert client.post(f"/console/imports/{run_id}/undo").status_code == 403

@@ -79,15 +79,16 @@ def _page(import_run: ImportRun, *, error: DomainError | None = None, targets: A
     if import_run.state == "uploaded":
         return _columns_page(import_run, kind, error, targets)
     session = db.session()
+    may_look = all(map(current_actor().may, kind.permissions))
     return render_template(
         "console/imports/show.html",
         run=import_run,
         has_ended=import_run.state in ENDED,
-        rejects=_rejects(import_run),
+        rejects=_rejects(import_run) if may_look else [],
         kind=kind,
         has_files=bool(import_run.options.get("files")),
-        may_undo=may_be_undone(session, import_run),
-        changes=first_changes(session, import_run, kind),
+        may_undo=may_look and may_be_undone(session, import_run),
+        changes=first_changes(session, import_run, kind) if may_look else [],
         counts=list_counts(session, import_run),
     )
 
