@@ -13,6 +13,8 @@ from sqlalchemy import Engine, event
 from app.core import logs
 
 log = logging.getLogger("sellthru.sql")
+# Commands, which install no log, stay silent.
+log.addHandler(logging.NullHandler())
 
 _LONGEST = 2000
 

@@ -38,6 +38,7 @@ from app.core.database import Amount, Base, configure_engine, writing
 from app.core.revisions import newest_revision, revision_of
 from app.core.tenancy import TenantSession, all_companies
 from app.domain.catalogue import search
+from app.jobs.restoring import analyse
 from app.jobs.tally import Tally, any_tables, compare, take_tally
 
 BATCH = 2000
@@ -99,8 +100,7 @@ def copy_to(app: Flask, source: Engine, target: Engine) -> Copied:
             _forget_file(target)
         raise
     if target.dialect.name == "postgresql":
-        with target.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.execute(text("ANALYZE"))
+        analyse(target)
     return Copied(found, target.url.render_as_string(hide_password=True))
 
 

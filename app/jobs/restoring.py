@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Engine, text
 
 from app.adapters import postgres_programs
 from app.adapters.backups import DATABASES, PRIVATE, Backup, BackupError, Manifest, open_backup
@@ -136,8 +136,15 @@ def _restore_postgres(path: Path, place: Place, manifest: Manifest) -> None:
         connection.execute(text("SET LOCAL statement_timeout = 0"))
         _check_same(connection, manifest)
         connection.rollback()
-    with place.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    analyse(place.engine)
+
+
+def analyse(engine: Engine) -> None:
+    """Let PostgreSQL look at what came in, however long it takes, so that its first plans are good."""
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("SET statement_timeout = 0"))
         connection.execute(text("ANALYZE"))
+        connection.invalidate()
 
 
 @contextlib.contextmanager
