@@ -162,3 +162,23 @@ def test_whoever_goes_on_from_cursors_while_others_order_has_every_order_as_it_e
     take(0)
     assert len(taken) == 18
     assert followed == taken
+
+
+def test_two_who_mark_the_same_orders_at_once_mark_each_once(
+    engine: Engine, session: Session, shop: Shop
+) -> None:
+    product = shop.product(stock=40)
+    ids = [shop.place({product: 1}).id for _n in range(5)]
+    start, marked = threading.Barrier(2), []
+
+    def mark() -> None:
+        with TenantSession(bind=engine) as own:
+            start.wait()
+            marked.append(done(own, erp.mark_exported, shop.seller, order_ids=ids, change=5, now=NOW))
+
+    threads = [threading.Thread(target=mark) for _n in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(marked) == [0, 5]
