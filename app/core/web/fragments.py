@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from operator import itemgetter
 from typing import Any
 
-from flask import Flask, current_app, request
+from flask import Flask, current_app, g, request
 from jinja2 import Template
 from jinja2.environment import TemplateModule
 from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
+from app.core.errors import ProgrammingFault
 from app.core.web.language import current_texts
+from app.core.web.stems import address_of
 
 #: Shapes kept, of all parts together.
 MOST_KEPT = 1000
@@ -33,14 +36,19 @@ class _Pattern:
     """A drawn part with its holes."""
 
     def __init__(self, drawn: str) -> None:
-        self._parts: list[Any] = _HOLE.split(drawn)
-        self._order = [int(number) for number in self._parts[1::2]]
+        parts = _HOLE.split(drawn)
+        self._format = "%s".join(part.replace("%", "%%") for part in parts[::2])
+        # An itemgetter gives a tuple from two places on.
+        self._pick = itemgetter(*map(int, parts[1::2])) if len(parts) > 3 else None
+        self._only = int(parts[1]) if len(parts) == 3 else None
 
     def fill(self, safe: Sequence[str]) -> str:
         """The part with its texts, which are escaped already."""
-        parts = self._parts.copy()
-        parts[1::2] = [safe[number] for number in self._order]
-        return "".join(parts)
+        if self._pick is not None:
+            picked: Any = self._pick(safe)
+        else:
+            picked = () if self._only is None else (safe[self._only],)
+        return str(self._format % picked)
 
 
 def _escaped(texts: Sequence[object]) -> list[str]:
@@ -72,10 +80,18 @@ class Fragments:
             if pattern is None:
                 if len(kept) >= MOST_KEPT:
                     kept.clear()
-                pattern = kept[key] = _Pattern((draw or macro)(shape))
+                pattern = kept[key] = _Pattern(_checked((draw or macro)(shape)))
             filled.append(pattern.fill(safe[first : first + len(texts)]))
             first += len(texts)
         return Markup("".join(filled))  # noqa: S704 - drawn by a macro, and what fills it is escaped
+
+
+def _checked(drawn: str) -> str:
+    """:raises ProgrammingFault: it holds this visitor's token of forms, and would be shown to others."""
+    token = g.get("csrf_token")
+    if token and token in drawn:
+        raise ProgrammingFault("the token of forms is a text of a part, never drawn into it")
+    return drawn
 
 
 class _Template(Template):
@@ -95,7 +111,9 @@ def fragments() -> Fragments:
 
 
 def register(app: Flask) -> None:
-    """Give the application its fragments, and templates `filled(macro, parts)`."""
+    """Give the application its fragments, and templates `filled(macro, parts)`, `hole` and `address_of`."""
     app.jinja_env.template_class = _Template
     app.extensions["fragments"] = kept = Fragments()
     app.jinja_env.globals["filled"] = kept.fill
+    app.jinja_env.globals["hole"] = hole
+    app.jinja_env.globals["address_of"] = address_of

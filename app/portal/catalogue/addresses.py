@@ -153,10 +153,12 @@ def sorts_of(query: ProductQuery, values: MultiDict[str, str]) -> tuple[list[dic
     """The entries of the sort menu and the present one's name."""
     keys = [key for key in SORTS if key != "relevance" or query.text]
     present = query.sort if query.sort in keys else keys[0]
+    plain = address(values, without=("sort",))
+    joint = "&" if "?" in plain else "?"
     entries = [
         {
             "label": _(SORTS[key]),
-            "href": address(values, without=("sort",), sort=None if key == keys[0] else key),
+            "href": plain if key == keys[0] else f"{plain}{joint}sort={key}",
             "current": key == present,
         }
         for key in keys

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from flask import Flask, render_template_string
 from markupsafe import Markup
 
+from app.core.errors import ProgrammingFault
 from app.core.web.fragments import Fragments, hole
 
 TEMPLATE = """{% macro row(shape) %}<b class="{{ shape[0] }}" title="{{ shape[1] }}">{{ shape[2] }}</b>
@@ -50,3 +52,9 @@ def test_where_the_application_is_mounted_belongs_to_a_part(app: Flask) -> None:
     for root in ("", "/portal"):
         with app.test_request_context("/", base_url=f"http://localhost{root}"):
             assert made.render() == f"{root}/sign-in"
+
+
+def test_a_token_drawn_into_a_part_would_be_everybodys(app: Flask) -> None:
+    template = "{% macro form(shape) %}{{ csrf_token() }}{% endmacro %}{{ filled(form, [('', [])]) }}"
+    with app.test_request_context("/"), pytest.raises(ProgrammingFault):
+        render_template_string(template)
