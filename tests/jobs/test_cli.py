@@ -62,7 +62,7 @@ def test_the_worker_does_what_waits_and_leaves_on_sigterm(
     process = start(tmp_path, database_url, "work")
     try:
         wait_for(session, states_of("m-1"), ["done"])
-        assert len(read(session, select(WorkerBeat.worker))) == 1
+        wait_for(session, select(func.count()).select_from(WorkerBeat), [1])
         process.send_signal(signal.SIGTERM)
         assert process.wait(15) == 0
     finally:

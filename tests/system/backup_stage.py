@@ -90,7 +90,9 @@ class Instance:
         return self.folder / "data"
 
     def orders(self) -> int:
-        return int(read(self.session, select(func.count()).select_from(Order))[0])
+        found = int(read(self.session, select(func.count()).select_from(Order))[0])
+        settle(self.session)
+        return found
 
 
 @contextmanager
