@@ -7,6 +7,7 @@ from flask import Blueprint, Flask
 from app.console import (
     agreements,
     applications,
+    assets,
     audit,
     catalogue,
     companies,
@@ -36,6 +37,7 @@ for area in (
     agreements,
     imports,
     stock,
+    assets,
     search,
     people,
     jobs,

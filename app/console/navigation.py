@@ -19,6 +19,7 @@ CATALOGUE = NavEntry(N_("Products"), "console.catalogue.index", "layout-grid", P
 AGREEMENTS = NavEntry(N_("Price agreements"), "console.agreements.index", "tag", Permission.PRICE_MANAGE)
 IMPORTS = NavEntry(N_("Imports"), "console.imports.index", "file-import", Permission.IMPORT_RUN)
 STOCK = NavEntry(N_("Stock"), "console.stock.index", "building-warehouse", Permission.STOCK_READ)
+ASSETS = NavEntry(N_("Assets"), "console.assets.index", "barcode", Permission.ASSET_READ)
 PEOPLE = NavEntry(N_("People"), "console.people.index", "users", Permission.STAFF_MANAGE)
 JOBS = NavEntry(N_("Background work"), "console.jobs.index", "list-check", Permission.JOB_READ)
 MAIL = NavEntry(N_("Mail log"), "console.mail.index", "mail", Permission.MAIL_READ)
@@ -30,6 +31,7 @@ NAVIGATION = Navigation(
         NavSection(None, (HOME,)),
         NavSection(N_("Sell"), (ORDERS, REQUESTS, COMPANIES, APPLICATIONS)),
         NavSection(N_("Catalogue"), (CATALOGUE, AGREEMENTS, IMPORTS, STOCK)),
+        NavSection(N_("Support"), (ASSETS,)),
         NavSection(N_("House"), (PEOPLE, JOBS, MAIL, AUDIT, SETTINGS)),
     ),
     tabs=(HOME, ORDERS, STOCK, COMPANIES),

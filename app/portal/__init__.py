@@ -5,11 +5,11 @@ from __future__ import annotations
 from flask import Blueprint, Flask
 
 from app.core.web import shell
-from app.portal import carts, catalogue, checkout, company, exports, home, orders, requests, search
+from app.portal import assets, carts, catalogue, checkout, company, exports, home, orders, requests, search
 from app.portal.navigation import NAVIGATION, count_rooms
 
 portal = Blueprint("portal", __name__)
-for area in (home, catalogue, search, carts, checkout, orders, requests, company, exports):
+for area in (home, catalogue, search, carts, checkout, orders, requests, assets, company, exports):
     portal.register_blueprint(area.blueprint)
 
 

@@ -22,6 +22,7 @@ REQUESTS = NavEntry(
     N_("Price requests"), "portal.requests.index", "message-question", Permission.PRICE_REQUEST_CREATE
 )
 ORDERS = NavEntry(N_("Orders"), "portal.orders.index", "package", Permission.ORDER_READ)
+ASSETS = NavEntry(N_("Assets"), "portal.assets.index", "barcode", Permission.ASSET_READ)
 PEOPLE = NavEntry(N_("People"), "portal.company.people", "users", Permission.MEMBER_READ)
 BRANCHES = NavEntry(N_("Branches"), "portal.company.branches", "map-pin", Permission.ORDER_READ)
 END_CUSTOMERS = NavEntry(
@@ -33,6 +34,7 @@ NAVIGATION = Navigation(
     sections=(
         NavSection(None, (HOME,)),
         NavSection(N_("Buy"), (CATALOGUE, CARTS, REQUESTS, ORDERS)),
+        NavSection(N_("Support"), (ASSETS,)),
         NavSection(N_("Company"), (PEOPLE, BRANCHES, END_CUSTOMERS, DATA)),
     ),
     tabs=(HOME, CATALOGUE, CARTS, ORDERS),

@@ -246,6 +246,7 @@ ACCESS: dict[str, frozenset[Role]] = {
     "portal.company.person": OWN_ADMIN,
     "portal.company.reactivate": OWN_ADMIN,
     "portal.company.resend": OWN_ADMIN,
+    "portal.exports.assets": COMPANY,
     "portal.exports.branches": SHOPPERS,
     "portal.exports.carts": PRICE_READERS,
     "portal.exports.catalogue": SHOPPERS,
@@ -263,7 +264,7 @@ ACCESS: dict[str, frozenset[Role]] = {
     "portal.requests.index": BUYERS,
     "portal.requests.new": BUYERS,
     "portal.requests.withdraw": BUYERS,
-    "portal.search.index": SHOPPERS,
+    "portal.search.index": COMPANY,
     "sign_in.sign_out": EVERYBODY,
 }
 
@@ -271,6 +272,8 @@ ACCESS: dict[str, frozenset[Role]] = {
 VIEW_AS_READS = frozenset(
     {
         "account.index",
+        "portal.assets.index",
+        "portal.assets.show",
         "portal.carts.current",
         "portal.carts.index",
         "portal.carts.show",

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,7 @@ from app.domain.accounts.models import (
     SignInSession,
     User,
 )
+from app.domain.assets.models import AssetEvent
 from app.domain.catalogue.models import (
     CrossReference,
     Product,
@@ -53,7 +55,7 @@ from app.domain.ordering.models import Order, OrderHold, OrderLine, PriceRequest
 from app.jobs.execution import sessions_of
 from app.jobs.worker import Worker
 from tests.factories import accounts as people
-from tests.factories import catalogue
+from tests.factories import assets, catalogue
 from tests.factories import ordering as orders
 from tests.factories.accounts import NOW, PASSWORD, actor_for
 from tests.system.scratch import Snapshot, scratch_database
@@ -309,6 +311,7 @@ def _trade(session: Session, party: Party, shared: dict[str, Any], sales: Actor)
         number=order.number, cancelled_number=cancelled.number,
     )  # fmt: skip
     _ask(session, party, shared, buyer, sales)
+    _own_unit(session, party)
 
 
 def _ask(session: Session, party: Party, shared: dict[str, Any], buyer: Actor, sales: Actor) -> None:
@@ -327,6 +330,23 @@ def _ask(session: Session, party: Party, shared: dict[str, Any], buyer: Actor, s
         note=f"{word} second note", now=NOW,
     )  # fmt: skip
     party.keys["request_id"] = asked.id
+
+
+def _own_unit(session: Session, party: Party) -> None:
+    """A unit that stands with the company's end customer."""
+    word = party.word
+    party.keys["asset_id"] = assets.make_unit(
+        session, party.company, party.keys["own"], f"{word}-serial", price_paid=Decimal("5.55"),
+        currency="USD", invoice_number=f"{word}-invoice", end_customer_id=party.keys["end_customer_id"],
+    )  # fmt: skip
+    with writing(session), all_companies(session, reason="test data"):
+        session.add(
+            AssetEvent(
+                asset_id=party.keys["asset_id"], kind="registered", at=NOW, company_id=party.company.id,
+                reference=f"{word}-registration", actor_name=f"{word} registrar",
+            )
+        )  # fmt: skip
+        session.commit()
 
 
 def picture() -> bytes:
@@ -424,6 +444,7 @@ def _complete(session: Session, shared: dict[str, Any], parties: list[Party]) ->
         shared["console.applications"] = {"request_id": _asked(session)}
         session.commit()
         shared["job_id"] = dead.id
+        shared["rule_id"] = assets.make_rule(session, shared["priced"].id)
         shared["reference_id"] = session.scalar(select(func.min(CrossReference.id)))
         medium = session.scalars(
             select(ProductMedia).where(ProductMedia.product_id == shared["product_id"])

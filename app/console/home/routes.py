@@ -13,6 +13,7 @@ from app.core.permissions import Permission, Role
 from app.core.texts import N_, _
 from app.core.web.door import allow, current_actor
 from app.core.web.extensions import db
+from app.domain.assets.queries import AssetFilters, list_units
 from app.domain.ordering import desk
 
 blueprint = Blueprint("home", __name__)
@@ -27,13 +28,17 @@ TITLES = {
 #: What would be listed for the role if there were any.
 BELONGS = {
     Role.VENDOR_SALES: N_("Orders to release and prices to answer appear here, the oldest first."),
-    Role.VENDOR_WAREHOUSE: N_("Receipts that are due or late appear here, the latest first."),
-    Role.VENDOR_ADMIN: N_("Orders to release, prices to answer, receipts due and failed jobs appear here."),
+    Role.VENDOR_WAREHOUSE: N_("Orders to ship, and receipts that are due or late, appear here."),
+    Role.VENDOR_ADMIN: N_(
+        "Orders to release and to ship, prices to answer, receipts due and failed jobs appear here."
+    ),
 }
 OTHERWISE = N_("Nobody waits for your role. Orders and stock are a click away.")
 WEEKS = 12
 MOST_SHORTAGES = 6
 MOST_ORDERS = 6
+#: Units whose cover ends within so many days, for who helps with units.
+MOST_UNITS, SOON_DAYS = 6, 90
 
 
 @blueprint.get("")
@@ -55,6 +60,9 @@ def index() -> str:
         work=work,
         mail_notice=None if current_app.config["DEMO"] else mail_notice(session, actor),
         starting=list_starting(session, actor, now=now),
+        ending=list_units(session, actor, AssetFilters(ends_within=SOON_DAYS, on=day), size=MOST_UNITS)
+        if actor.role is Role.VENDOR_SUPPORT
+        else None,
         late=sum(1 for one in work if one.late_days),
         queues=list_queues(session, actor, today=day),
         shortages=desk.list_shortages(session, limit=MOST_SHORTAGES) if may_read else [],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 
 from flask import Blueprint, redirect, render_template, url_for
@@ -16,6 +17,7 @@ from app.core.permissions import Actor, Permission
 from app.core.web.door import allow, current_actor
 from app.core.web.extensions import db
 from app.domain.accounts.queries import list_companies
+from app.domain.assets.queries import FoundUnit, find_by_serial, suggest_serials
 from app.domain.catalogue.listing import suggest
 from app.domain.catalogue.lookup import look_up_codes
 from app.domain.catalogue.numbers import code_key
@@ -38,13 +40,18 @@ def index() -> str | Response | tuple[str, int]:
         return render_template("console/search/index.html", text="", error=error), error.status
     if text is None:
         return render_template("console/search/index.html", text="", error=None)
-    exact = _exact_addresses(session, actor, text, day)
+    units = find_by_serial(session, actor, text) if actor.may(Permission.ASSET_READ) else []
+    exact = _exact_addresses(session, actor, text, day, units)
     if len(exact) == 1:
         return redirect(exact[0])
     return render_template(
         "console/search/index.html",
         text=text,
         error=None,
+        units=units,
+        look_alikes=suggest_serials(session, actor, text)
+        if actor.may(Permission.ASSET_READ) and not units
+        else [],
         orders=desk.find_orders(session, text, limit=MOST) if actor.may(Permission.ORDER_READ) else [],
         products=suggest(session, None, text, on=day, limit=MOST),
         companies=list_companies(session, text=text).items[:MOST]
@@ -55,8 +62,10 @@ def index() -> str | Response | tuple[str, int]:
     )
 
 
-def _exact_addresses(session: Session, actor: Actor, text: str, day: date) -> list[str]:
-    found: list[str] = []
+def _exact_addresses(
+    session: Session, actor: Actor, text: str, day: date, units: Sequence[FoundUnit]
+) -> list[str]:
+    found = [url_for("console.assets.show", asset_id=unit.id) for unit in units]
     number = code_key(text)
     if actor.may(Permission.ORDER_READ) and desk.find_order_id(session, number) is not None:
         found.append(url_for("console.orders.show", number=number))

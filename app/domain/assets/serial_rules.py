@@ -113,7 +113,10 @@ def get_rule(session: Session, rule_id: int) -> Any:
 
 
 def clean_rule(mask: str, check: str) -> Rule:
-    """Mask and check as they are kept. :raises InvalidInput: one of them cannot be used, or both are empty."""
+    """Mask and check as they are kept.
+
+    :raises InvalidInput: one of them cannot be used, or both are empty.
+    """
     kept = mask.strip() or None
     if kept is not None and not masks.is_mask(kept):
         message = _(

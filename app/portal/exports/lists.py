@@ -15,11 +15,14 @@ from app.core.web.door import current_actor
 from app.core.web.downloads import ListExport
 from app.core.web.extensions import db
 from app.domain.accounts import queries
+from app.domain.assets import filters as asset_filters
+from app.domain.assets.queries import list_units
 from app.domain.catalogue import listing
 from app.domain.inventory.queries import ready_to_ship, stock_for
 from app.domain.ordering.desk import RequestFilters, list_price_requests
 from app.domain.ordering.queries import list_carts
 from app.portal import buying
+from app.portal.assets.routes import COLUMNS as ASSET_COLUMNS
 from app.portal.catalogue import addresses
 from app.portal.company.room import own_company_id
 from app.portal.requests.routes import STATES as REQUEST_STATES
@@ -107,6 +110,20 @@ def _end_customers() -> Rows:
     return ((row.name, *(getattr(row, part) for part in _ADDRESS), row.is_active) for row in found)
 
 
+def _assets() -> Rows:
+    session, actor, given = db.session(), current_actor(), asset_filters.given(request.args)
+    given.pop("company", None)
+    wanted = asset_filters.filters_of(given, on=buying.today())
+    found = read_whole(lambda cursor: list_units(session, actor, wanted, cursor=cursor))
+    return (
+        (
+            *(row.serial, row.sku, row.name, row.brand, row.end_customer_name, row.state),
+            *(row.ship_date, row.cover_until, row.source),
+        )
+        for row in found
+    )
+
+
 EXPORTS = (
     ListExport(
         "catalogue",
@@ -131,6 +148,7 @@ EXPORTS = (
         ),
         _requests,
     ),
+    ListExport("assets", "/assets", Permission.ASSET_READ, ASSET_COLUMNS, _assets),
     ListExport(
         "people",
         "/company/people",

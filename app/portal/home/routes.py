@@ -8,12 +8,13 @@ from typing import Any
 from flask import Blueprint, current_app, render_template, url_for
 
 from app.core import clock
-from app.core.permissions import Permission
+from app.core.permissions import Permission, Role
 from app.core.texts import _
 from app.core.web.door import allow, current_actor
 from app.core.web.extensions import db
 from app.core.web.formats import vendor_zone
 from app.core.web.visitor import current_visitor
+from app.domain.assets.queries import AssetFilters, count_covers, list_units
 from app.domain.ordering.desk import RequestFilters, count_orders_by_week, list_price_requests
 from app.domain.ordering.queries import OrderFilters, OrderRow, list_carts, list_orders
 from app.domain.ordering.states import RequestState
@@ -23,6 +24,9 @@ from app.portal.catalogue.cards import day_text, number
 
 blueprint = Blueprint("home", __name__)
 
+#: Roles whose work begins with a serial number.
+DESKS = frozenset({Role.RESELLER_SUPPORT, Role.END_CUSTOMER_DESK})
+UNITS_SHOWN, SOON_DAYS = 8, 90
 CARTS_SHOWN, ORDERS_SHOWN, REQUESTS_SHOWN, WEEKS = 3, 6, 3, 12
 
 
@@ -44,6 +48,8 @@ class Task:
 def index() -> str:
     """What waits for the reader; a plain page for those who do not buy."""
     actor = current_actor()
+    if actor.role in DESKS:
+        return _desk()
     if not actor.may(Permission.ORDER_READ):
         return render_template(
             "portal/home/plain.html", greeting=_greeting(), today=buying.today(), rooms=_rooms()
@@ -65,6 +71,19 @@ def index() -> str:
         weeks=weeks,
         has_orders=bool(orders.items or sum(weeks)),
         may_buy=buys,
+    )
+
+
+def _desk() -> str:
+    """A field for a serial, and the units whose cover ends soonest."""
+    session, actor, today = db.session(), current_actor(), buying.today()
+    filters = AssetFilters(ends_within=SOON_DAYS, on=today)
+    return render_template(
+        "portal/home/desk.html",
+        greeting=_greeting(),
+        today=today,
+        counts=count_covers(session, actor, on=today),
+        ending=list_units(session, actor, filters, size=UNITS_SHOWN),
     )
 
 
