@@ -1,4 +1,4 @@
-"""`flask import KIND`, and `flask catalogue import`, which is `flask import products`."""
+"""`flask import KIND`; products and assets also by `flask catalogue import` and `flask assets import`."""
 
 from __future__ import annotations
 
@@ -36,7 +36,10 @@ from app.domain.ordering.import_kinds import KINDS
 from app.jobs.import_work import PlannedFile, begin, files_below, plan_files, take_all
 
 catalogue = AppGroup("catalogue", help="Products and prices.")
+assets = AppGroup("assets", help="Units with serial numbers.")
 
+#: Groups with an `import` of their own, by the kind it imports.
+_GROUPS = {"products": "catalogue", "assets": "assets"}
 #: How long an import waits for another one to end.
 PATIENCE_S = 600.0
 
@@ -49,12 +52,14 @@ imports = AppGroup("import", help="Import a file of one of these kinds, make a t
 
 
 def register(app: Flask) -> None:
-    """Add the commands: one for each kind, and the catalogue's own name for products."""
+    """Add the commands: one for each kind, and the own names of products and assets."""
     app.cli.add_command(catalogue)
+    app.cli.add_command(assets)
     app.cli.add_command(imports)
     for kind in KINDS.values():
         imports.add_command(_command_of(kind, kind.name))
     catalogue.add_command(_command_of(KINDS["products"], "import"))
+    assets.add_command(_command_of(KINDS["assets"], "import"))
 
 
 def _command_of(kind: ImportKind, name: str) -> click.Command:
@@ -102,7 +107,7 @@ def _import_file(
 ) -> None:
     began = time.monotonic()
     session = db.session()
-    actor = Actor.system("flask catalogue import" if name == "import" else f"flask import {name}")
+    actor = Actor.system(f"flask {_GROUPS[kind.name]} import" if name == "import" else f"flask import {name}")
     try:
         options = _options(session, kind, asked)
         saved = _saved(session, kind, mapping_name)

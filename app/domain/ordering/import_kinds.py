@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from app.core.imports.kinds import ImportKind
 from app.domain.accounts.import_contacts import ContactsKind
+from app.domain.assets.import_assets import AssetsKind
 from app.domain.catalogue.import_companies import CompaniesKind
 from app.domain.catalogue.import_images import ImagesKind
 from app.domain.catalogue.import_numbers import NumbersKind
@@ -26,5 +27,6 @@ KINDS: dict[str, ImportKind] = {
         ReceiptsKind(),
         VisibilityKind(),
         ImagesKind(),
+        AssetsKind(),
     )
 }
