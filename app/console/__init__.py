@@ -21,6 +21,7 @@ from app.console import (
     requests,
     search,
     settings,
+    shipping,
     stock,
 )
 from app.console.navigation import NAVIGATION
@@ -37,6 +38,7 @@ for area in (
     agreements,
     imports,
     stock,
+    shipping,
     assets,
     search,
     people,

@@ -20,6 +20,7 @@ AGREEMENTS = NavEntry(N_("Price agreements"), "console.agreements.index", "tag",
 IMPORTS = NavEntry(N_("Imports"), "console.imports.index", "file-import", Permission.IMPORT_RUN)
 STOCK = NavEntry(N_("Stock"), "console.stock.index", "building-warehouse", Permission.STOCK_READ)
 ASSETS = NavEntry(N_("Assets"), "console.assets.index", "barcode", Permission.ASSET_READ)
+SHIPPING = NavEntry(N_("Shipping"), "console.shipping.index", "truck-delivery", Permission.SHIPMENT_MANAGE)
 PEOPLE = NavEntry(N_("People"), "console.people.index", "users", Permission.STAFF_MANAGE)
 JOBS = NavEntry(N_("Background work"), "console.jobs.index", "list-check", Permission.JOB_READ)
 MAIL = NavEntry(N_("Mail log"), "console.mail.index", "mail", Permission.MAIL_READ)
@@ -29,7 +30,7 @@ SETTINGS = NavEntry(N_("Settings"), "console.settings.index", "settings", Permis
 NAVIGATION = Navigation(
     sections=(
         NavSection(None, (HOME,)),
-        NavSection(N_("Sell"), (ORDERS, REQUESTS, COMPANIES, APPLICATIONS)),
+        NavSection(N_("Sell"), (ORDERS, SHIPPING, REQUESTS, COMPANIES, APPLICATIONS)),
         NavSection(N_("Catalogue"), (CATALOGUE, AGREEMENTS, IMPORTS, STOCK)),
         NavSection(N_("Support"), (ASSETS,)),
         NavSection(N_("House"), (PEOPLE, JOBS, MAIL, AUDIT, SETTINGS)),

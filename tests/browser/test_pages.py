@@ -45,6 +45,7 @@ NO_PAGES = {
     "console.imports.changes_file",
     "console.imports.rejected",
     "console.imports.template",
+    "console.shipping.slip",
     "portal.catalogue.facets",
     "portal.catalogue.picture",
     "portal.catalogue.suggest",

@@ -284,12 +284,14 @@ class TestCanaries:
         assert without == {
             # Codes of ours, not words of theirs.
             "asset.country", "asset.currency", "asset.source", "asset.state", "asset_event.data",
-            "asset_event.kind", "audit_entry.action", "audit_entry.request_id", "audit_entry.subject_type", "branch.country",
+            "asset_event.kind", "audit_entry.action", "audit_entry.request_id", "audit_entry.subject_type",
+            "branch.country",
             "company.currency", "company.visibility_mode", "company_export.state",
             "company_export.storage_key", "end_customer.country", "exported_order.by_name",
             "mail_message.message_id", "mail_message.state", "mail_message.template", "membership.role",
             "order_hold.kind", "order_line.price_source", "price_agreement.currency", "price_agreement.level",
             "price_request.number", "price_request.state", "sales_order.currency", "sales_order.number",
+            "shipment.entry_key", "shipment.number", "shipment.shipped_by",
             "sales_order.source", "sales_order.state", "sales_order.tax_rounding", "state_change.event",
             "state_change.from_state", "state_change.machine", "state_change.to_state", "tax_rate.tax_class",
         }  # fmt: skip

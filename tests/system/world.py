@@ -248,7 +248,9 @@ def _party(session: Session, letter: str, shared: dict[str, Any]) -> Party:
     people.make_person(
         session, company, Role.RESELLER_ADMIN, email=f"gone@{word}.example", name=f"{word} gone"
     )
-    own = catalogue.make_product(session, f"{word}-sku", f"{word} product", brand=f"{word}-brand")
+    own = catalogue.make_product(
+        session, f"{word}-sku", f"{word} product", brand=f"{word}-brand", kind="hardware_serial"
+    )
     party.keys = {
         "company_id": company.id, "branch_id": company.branches[0].id, "end_customer_id": customer.id,
         "own": own,
@@ -310,8 +312,23 @@ def _trade(session: Session, party: Party, shared: dict[str, Any], sales: Actor)
         agreement_id=agreement.id, tier_id=tier.id, number_id=number.id, order_id=order.id, cart_id=cart.id,
         number=order.number, cancelled_number=cancelled.number,
     )  # fmt: skip
+    _ship(session, party, shared, buyer)
     _ask(session, party, shared, buyer, sales)
     _own_unit(session, party)
+
+
+def _ship(session: Session, party: Party, shared: dict[str, Any], buyer: Actor) -> None:
+    """An order that has shipped, with a word of its own on the parcel."""
+    word, own = party.word, party.keys["own"]
+    order = orders.place(session, buyer, party.company, {own: 1}, po_number=f"{word}-sent")
+    line = orders.lines_of(session, order)[0]
+    shipment = orders.done(
+        session, ordering.ship_order, Actor.system("shipping"), order_id=order.id, now=NOW,
+        warehouse_id=shared["warehouse_id"], lines={line.id: (1, f'"{word}-sent"')},
+        carrier=f"{word} freight", tracking=f"{word}-tracking", note=f"{word} parcel",
+    )  # fmt: skip
+    party.keys["console.shipping"] = {"number": shipment.number}
+    party.keys["order_number"] = party.keys["number"]
 
 
 def _ask(session: Session, party: Party, shared: dict[str, Any], buyer: Actor, sales: Actor) -> None:

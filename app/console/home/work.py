@@ -20,6 +20,7 @@ from app.domain.accounts.states import RequestState
 from app.domain.inventory import desk as stock_desk
 from app.domain.inventory.desk import ReceiptFilters
 from app.domain.ordering import desk as order_desk
+from app.domain.ordering import shipment_reads
 from app.domain.ordering.desk import RequestFilters
 
 #: Rows of one queue on the home page; the rest is behind the queue's own list.
@@ -74,6 +75,8 @@ def list_work(session: Session, actor: Actor, *, today: date, now: datetime) -> 
         found += _requests(session)
     if actor.may(Permission.COMPANY_MANAGE):
         found += _applications(session)
+    if actor.may(Permission.SHIPMENT_MANAGE):
+        found += _to_ship(session)
     if actor.may(Permission.STOCK_MANAGE):
         found += _receipts(session, today)
     if actor.may(Permission.IMPORT_RUN):
@@ -120,6 +123,20 @@ def _applications(session: Session) -> Iterator[Work]:
             href=url_for("console.applications.show", request_id=row.id),
             act=_("Decide"),
             since=row.created_at,
+        )
+
+
+def _to_ship(session: Session) -> Iterator[Work]:
+    for row in shipment_reads.list_to_ship(session, size=MOST_ROWS, counts=False).items:
+        places = ", ".join(f"{place.code} {place.count}" for place in row.places)
+        yield Work(
+            icon="truck-delivery",
+            title=_("Ship order %(number)s", number=row.number),
+            sub=_("%(places)s set aside", places=places) if places else _("services"),
+            who=row.company_name,
+            href=url_for("console.shipping.ship", order_number=row.number),
+            act=_("Ship"),
+            since=row.placed_at,
         )
 
 
@@ -184,6 +201,9 @@ def list_queues(session: Session, actor: Actor, *, today: date) -> list[Queue]:
         address = url_for("console.stock.receipts")
         found.append(Queue(_("Late receipts"), late, address, "bad" if late else None))
         found.append(Queue(_("Due today"), due, address, "warn" if due else None))
+    if actor.may(Permission.SHIPMENT_MANAGE):
+        count = shipment_reads.count_to_ship(session)
+        found.append(Queue(_("To ship"), count, url_for("console.shipping.index")))
     if actor.may(Permission.ORDER_RELEASE):
         count = order_desk.count_orders_to_release(session)
         found.append(Queue(_("To release"), count, url_for("console.orders.index", waits="release")))

@@ -21,7 +21,8 @@ from app.domain.ordering.changes import last_change
 from app.domain.ordering.desk_order import DeskOrder, get_order
 from app.domain.ordering.desk_orders import DeskFilters, OrderSort, Waits, list_orders
 from app.domain.ordering.erp import Exported, cursor_of, find_mark, read_cursor
-from app.domain.ordering.states import ORDER_MACHINE
+from app.domain.ordering.shipment_reads import shipments_of
+from app.domain.ordering.states import ORDER_MACHINE, SHIPPABLE
 
 blueprint = Blueprint("orders", __name__, url_prefix="/orders")
 
@@ -168,6 +169,10 @@ def page_of(view: DeskOrder, *, refused: str | None = None, status: int = 200) -
         sources=SOURCES,
         company_href=company_address(view.order.company_id),
         mark=find_mark(db.session(), view.order.id),
+        shipments=shipments_of(db.session(), view.order.id),
+        may_ship=actor.may(Permission.SHIPMENT_MANAGE)
+        and view.order.state in SHIPPABLE
+        and any(line.units.allocated for line in view.lines),
         may_audit=actor.may(Permission.AUDIT_READ),
         may_stock=actor.may(Permission.STOCK_READ),
     )

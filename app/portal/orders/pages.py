@@ -28,6 +28,8 @@ EVENTS = {
     "ship_part": (N_("Partly shipped"), "truck-delivery"),
     "ship_rest": (N_("Rest shipped"), "truck-delivery"),
     "ship_all": (N_("Shipped"), "truck-delivery"),
+    "reverse_shipment": (N_("Shipment undone"), "arrow-back-up"),
+    "reverse_all": (N_("Shipment undone"), "arrow-back-up"),
 }
 
 

@@ -18,6 +18,7 @@ from app.domain.accounts.queries import list_branches
 from app.domain.ordering import actions
 from app.domain.ordering.desk_orders import record_export
 from app.domain.ordering.queries import OrderView, get_order_view, list_orders
+from app.domain.ordering.shipment_reads import shipments_of
 from app.portal import buying
 from app.portal.orders import documents, filters, pages
 from app.portal.orders.forms import CancelForm
@@ -126,6 +127,7 @@ def _page(view: OrderView, *, form: CancelForm | None = None, error: DomainError
         waits_text=pages.waits_text(view) if view.short_lines else "",
         ship_to=pages.ship_to_lines(view.order.ship_to),
         history=pages.history(view),
+        shipments=shipments_of(db.session(), view.order.id),
         sums=pages.sums(view),
         cancel_form=form or CancelForm(view, formdata=None),
         can_cancel=_can_cancel(view),
