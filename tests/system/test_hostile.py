@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sqlite3
 from collections.abc import Iterator
@@ -21,7 +20,6 @@ from tests.system.hostile import CLASSES
 from tests.system.scratch import Snapshot
 from tests.system.world import DATABASES, Browser, World, rules_of, world
 
-SOAK = os.environ.get("SOAK") == "1"
 #: On PostgreSQL, what its driver and server might stumble over that SQLite does not.
 OF_POSTGRES = ("quotes", "nul", "numbers", "not utf-8", "10 kB")
 PROBE = "Quinzx probe"
@@ -61,9 +59,7 @@ def sites(built: World) -> dict[str, tuple[Browser, Site]]:
 
 
 def strings(here: World) -> list[bytes]:
-    """One string of each class; the whole corpus where SOAK is set."""
-    if SOAK and here.snapshot.is_sqlite:
-        return [one for texts in CLASSES.values() for one in texts]
+    """One string of each class."""
     names = CLASSES if here.snapshot.is_sqlite else OF_POSTGRES
     return [CLASSES[name][0] for name in names]
 
@@ -110,6 +106,31 @@ class TestForms:
             for name in dict.fromkeys(name for name, _ in form.fields):
                 if name != "csrf_token":
                     faults += self.try_field(here, browser, endpoint, form, name)
+        assert faults == [], "\n".join(faults)
+
+    @pytest.mark.soak
+    @pytest.mark.parametrize("side", ["portal", "console"])
+    def test_every_string_of_the_corpus_meets_every_field(
+        self, here: World, sites: dict[str, Any], side: str
+    ) -> None:
+        """The fields of a form at once, each with another string: the test above has them one by one."""
+        browser, site = sites[side]
+        corpus = [one for texts in CLASSES.values() for one in texts]
+        faults: list[str] = []
+        for (endpoint, _), form in site.posts.items():
+            names = [name for name, _ in form.fields if name not in (*form.fixed, "csrf_token")]
+            kept = [name for name in dict.fromkeys(names) if self.keeps(here, browser, form, name)]
+            for start in range(len(corpus) if names else 0):
+                given = {name: corpus[(start + 37 * at) % len(corpus)] for at, name in enumerate(names)}
+                answer = forms.post(browser, form, {**form.filled(), **given})
+                where = f"{endpoint} {start} {answer.status_code}"
+                if answer.status_code >= 500:
+                    faults.append(where)
+                if answer.status_code == 303:
+                    changed = [name for name in kept if not self.is_unchanged(here, given[name])]
+                    faults += [f"{where} {name} was stored as another" for name in changed]
+                if answer.status_code < 400:
+                    here.restore()
         assert faults == [], "\n".join(faults)
 
     def try_field(self, here: World, browser: Browser, endpoint: str, form: Form, name: str) -> list[str]:
