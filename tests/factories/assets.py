@@ -66,10 +66,12 @@ def make_unit(
     return unit_id
 
 
-def make_rule(session: Session, product_id: int, mask: str = "AA999999") -> int:
-    """A rule of the product's serials; its id."""
+def make_rule(
+    session: Session, product_id: int | None, mask: str = "AA999999", *, category_id: int | None = None
+) -> int:
+    """A rule of serials of the product or category; its id."""
     with writing(session), all_companies(session, reason="test data"):
-        rule = SerialRule(product_id=product_id, mask=mask)
+        rule = SerialRule(product_id=product_id, category_id=category_id, mask=mask)
         session.add(rule)
         session.commit()
         return rule.id

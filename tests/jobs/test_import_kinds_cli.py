@@ -76,3 +76,13 @@ def test_runs_are_undone_from_the_last_to_the_first(app: Flask, folder: Path) ->
 def test_a_file_of_another_kind_is_named_as_that(app: Flask, folder: Path) -> None:
     status, _counts, err = imported(app, "companies", folder / "stock.csv")
     assert (status, "Stock counts" in err) == (1, True)
+
+
+def test_the_installed_base_has_a_command_of_its_own(app: Flask, folder: Path) -> None:
+    imported(app, "companies", folder / "companies.csv")
+    units = folder / "units.csv"
+    units.write_text("serial,sku,ship_date,company\nS1,SSD-1,2025-11-10,K1\nS1,SSD-1,2025-11-10,K9\n")
+    done = app.test_cli_runner().invoke(args=["assets", "import", str(units)])
+    counts = json.loads(done.stdout.splitlines()[-1])
+    assert (done.exit_code, counts["created"], counts["rejected"]) == (0, 1, 1)
+    assert imported(app, "assets", units)[1]["unchanged"] == 1
