@@ -35,7 +35,12 @@ demo = AppGroup("demo", help="Made-up data to try the portal with.")
 
 PASSWORD_FILE = "demo-passwords.json"  # noqa: S105 - a file's name
 #: In the order they build on each other; each has a `load(session, now)`.
-ROOMS = ("app.jobs.demo_catalogue", "app.jobs.demo_orders", "app.jobs.demo_requests")
+ROOMS = (
+    "app.jobs.demo_catalogue",
+    "app.jobs.demo_orders",
+    "app.jobs.demo_shipments",
+    "app.jobs.demo_requests",
+)
 #: Sayable and easy to type: eight pairs of letters, 53 bits.
 _CONSONANTS, _VOWELS = "bcdfghjklmnprstvwxyz", "aeiou"
 

@@ -111,7 +111,7 @@ def load(session: Session, now: datetime) -> None:
         _request(session, company, email, sku, quantity, note, price, now)
 
 
-def _actor(session: Session, email: str, company: str | None) -> Actor:
+def actor_of(session: Session, email: str, company: str | None) -> Actor:
     """The person as signing in for the company (None: the vendor) makes them."""
     with all_companies(session, reason="demo orders"):
         row = session.execute(
@@ -136,7 +136,7 @@ class _Stock:
 
     def __init__(self, session: Session, now: datetime) -> None:
         self._session = session
-        self._actor = _actor(session, TOM, None)
+        self._actor = actor_of(session, TOM, None)
         self._now = now
 
     def open_warehouses(self) -> None:
@@ -201,7 +201,7 @@ def _usual_units(product_id: int) -> tuple[int, int]:
 
 
 def _order(session: Session, demo: DemoOrder, now: datetime) -> None:
-    actor = _actor(session, demo.by, demo.company)
+    actor = actor_of(session, demo.by, demo.company)
     placed_at = now - timedelta(days=demo.days_ago)
     order_id = _find_order(session, actor, demo.po_number)
     if order_id is None:
@@ -301,7 +301,7 @@ def _cancel(
 
 
 def _open_cart(session: Session, now: datetime) -> None:
-    actor = _actor(session, MARA, KETTLE)
+    actor = actor_of(session, MARA, KETTLE)
     with company_scope(session, actor.company_id or 0):
         if session.scalar(select(Cart.id).where(Cart.name == CART)) is not None:
             return
@@ -318,7 +318,7 @@ def _request(
     price: str | None,
     now: datetime,
 ) -> None:
-    actor = _actor(session, email, company)
+    actor = actor_of(session, email, company)
     with company_scope(session, actor.company_id or 0):
         known = session.scalar(
             select(PriceRequest.id)
@@ -333,7 +333,7 @@ def _request(
         run(
             session,
             actions.answer_price_request,
-            _actor(session, IDA, None),
+            actor_of(session, IDA, None),
             request_id=request.id,
             unit_price=Decimal(price),
             valid_until=(asked_at + timedelta(days=21)).date(),
