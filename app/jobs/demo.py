@@ -39,6 +39,7 @@ ROOMS = (
     "app.jobs.demo_catalogue",
     "app.jobs.demo_orders",
     "app.jobs.demo_shipments",
+    "app.jobs.demo_assets",
     "app.jobs.demo_requests",
 )
 #: Sayable and easy to type: eight pairs of letters, 53 bits.

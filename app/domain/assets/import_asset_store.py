@@ -94,7 +94,7 @@ def _load_units(session: Session, stored: Stored, rows: Sequence[AssetRow]) -> N
         stored.units[known.brand_key, known.serial] = known
 
 
-def write(session: Session, batch: Batch, *, run_id: int, now: datetime) -> None:
+def write(session: Session, batch: Batch, *, reference: str, now: datetime) -> None:
     """Write new end customers and units with cover and event; the changes learn their rows."""
     holders = {**batch.stored.end_customers, **_write_holders(session, batch)}
     if not batch.units:
@@ -118,7 +118,6 @@ def write(session: Session, batch: Batch, *, run_id: int, now: datetime) -> None
     if covers:
         connection.execute(insert(_COVERS), covers)
     event = {"kind": EVENT, "at": now, "company_id": None, "data": {}, "actor_name": ""}
-    reference = f"#{run_id}"
     connection.execute(
         insert(_EVENTS), [{**event, "asset_id": asset_id, "reference": reference} for asset_id in ids]
     )

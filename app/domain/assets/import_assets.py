@@ -187,7 +187,7 @@ class AssetsKind(PlainKind):
         self, session: Session, actor: Actor, plan: FilePlan, judged: Judged, *, run_id: int, now: datetime
     ) -> None:
         """Write the batch's end customers and units with their cover."""
-        store.write(session, judged.work, run_id=run_id, now=now)
+        store.write(session, judged.work, reference=f"#{run_id}", now=now)
         if judged.changes:
             audit.record(
                 session,
