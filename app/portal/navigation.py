@@ -37,7 +37,7 @@ NAVIGATION = Navigation(
         NavSection(N_("Support"), (ASSETS,)),
         NavSection(N_("Company"), (PEOPLE, BRANCHES, END_CUSTOMERS, DATA)),
     ),
-    tabs=(HOME, CATALOGUE, CARTS, ORDERS),
+    tabs=(HOME, CATALOGUE, CARTS, ORDERS, ASSETS),
     search_endpoint="portal.search.index",
     cart_endpoint="portal.carts.current",
 )

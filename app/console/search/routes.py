@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
-from flask import Blueprint, redirect, render_template, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
@@ -17,7 +17,7 @@ from app.core.permissions import Actor, Permission
 from app.core.web.door import allow, current_actor
 from app.core.web.extensions import db
 from app.domain.accounts.queries import list_companies
-from app.domain.assets.queries import FoundUnit, find_by_serial, suggest_serials
+from app.domain.assets.queries import FoundUnit, find_by_serial, find_scanned, suggest_serials
 from app.domain.catalogue.listing import suggest
 from app.domain.catalogue.lookup import look_up_codes
 from app.domain.catalogue.numbers import code_key
@@ -37,6 +37,9 @@ def index() -> str | Response | tuple[str, int]:
     try:
         text = given_text("q", maximum=200)
     except InvalidInput as error:
+        scanned = find_scanned(session, actor, request.args["q"][:200])
+        if scanned is not None:
+            return redirect(url_for("console.assets.show", asset_id=scanned.id))
         return render_template("console/search/index.html", text="", error=error), error.status
     if text is None:
         return render_template("console/search/index.html", text="", error=None)

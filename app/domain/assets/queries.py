@@ -21,6 +21,7 @@ from app.core.pages import COUNT_LIMIT, Page, SortKey, paginate
 from app.core.permissions import Actor, Permission, Role
 from app.core.texts import _
 from app.domain.accounts.models import Company, EndCustomer
+from app.domain.assets import gs1
 from app.domain.assets.models import Asset, AssetCover, AssetEvent
 from app.domain.assets.serials import BadCharacter, Check, canonical, check_serial
 from app.domain.catalogue.models import Category, Product
@@ -149,6 +150,12 @@ def _units_of(session: Session, actor: Actor, serials: Sequence[str]) -> list[Fo
 def find_by_serial(session: Session, actor: Actor, text: str) -> list[FoundUnit]:
     """The reader's units of this serial: one, several where brands share it, or none."""
     return _units_of(session, actor, serials_meant(text))
+
+
+def find_scanned(session: Session, actor: Actor, text: str) -> FoundUnit | None:
+    """The one unit of a scanned GS1 code, whose parts are separated by a character no text may hold."""
+    found = find_by_serial(session, actor, text) if gs1.FNC1 in text else []
+    return found[0] if len(found) == 1 else None
 
 
 def suggest_serials(session: Session, actor: Actor, text: str) -> list[FoundUnit]:

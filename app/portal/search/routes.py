@@ -11,7 +11,7 @@ from app.core.errors import InvalidInput
 from app.core.permissions import Permission
 from app.core.web.door import allow, current_actor
 from app.core.web.extensions import db
-from app.domain.assets.queries import FoundUnit, find_by_serial, suggest_serials
+from app.domain.assets.queries import FoundUnit, find_by_serial, find_scanned, suggest_serials
 from app.domain.catalogue import listing, lookup
 from app.domain.catalogue.filters import ProductQuery
 from app.domain.ordering.queries import OrderFilters, find_order_number, list_orders, stock_and_cart
@@ -34,6 +34,9 @@ def index() -> Any:
     try:
         text = given_text("q")
     except InvalidInput as refusal:
+        scanned = find_scanned(db.session(), current_actor(), request.args["q"][:200])
+        if scanned is not None:
+            return redirect(url_for("portal.assets.show", asset_id=scanned.id))
         error = refusal
     units = find_by_serial(db.session(), current_actor(), text) if text else []
     exact = _exact(text, units) if text else None

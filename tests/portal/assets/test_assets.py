@@ -127,7 +127,13 @@ def test_a_desk_sees_its_end_customers_units_alone(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize(
-    "typed", ["s3x2540a018734", " S3X2540A018734\r\n", "(01)09521234543213(21)S3X2540A018734"]
+    "typed",
+    [
+        "s3x2540a018734",
+        " S3X2540A018734\r\n",
+        "(01)09521234543213(21)S3X2540A018734",
+        "]d2010952123454321321S3X2540A018734\x1d10LOT-7",
+    ],
 )
 def test_a_serial_typed_anywhere_opens_its_unit(shop: Shop, typed: str) -> None:
     unit = make_unit(shop.session, shop.company, shop.cpu, "S3X2540A018734")
