@@ -122,6 +122,8 @@ def _export(session: Session, target: Path | None, kind: str, since: str | None)
 @contextmanager
 def _output(target: Path | None, kind: str) -> Iterator[BinaryIO]:
     if target is None:
+        if sys.stdout is None:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         stream: BinaryIO = sys.stdout.buffer
         if kind == "xlsx":
             with tempfile.TemporaryFile() as book:

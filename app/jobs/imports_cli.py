@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import signal
 import sys
@@ -40,6 +41,8 @@ assets = AppGroup("assets", help="Units with serial numbers.")
 
 #: Groups with an `import` of their own, by the kind it imports.
 _GROUPS = {"products": "catalogue", "assets": "assets"}
+#: What the system says where only writing can have failed.
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 #: How long an import waits for another one to end.
 PATIENCE_S = 600.0
 
@@ -111,10 +114,11 @@ def _import_file(
     try:
         options = _options(session, kind, asked)
         saved = _saved(session, kind, mapping_name)
-        for path in (report, changes):
-            _check_writable(path)
-        store = LocalStore(Path(current_app.config["DATA_DIR"]) / "uploads")
         files = files_below(source, kind)
+        _check_outputs(
+            [file.path for file in files], [path for path in (report, changes) if path is not None]
+        )
+        store = LocalStore(Path(current_app.config["DATA_DIR"]) / "uploads")
         planned = plan_files(kind, files, saved=saved, options=options, store=store)
         _say_passed_over(planned)
         with ChangeReport(changes) as changed:
@@ -126,7 +130,8 @@ def _import_file(
     except (KeyboardInterrupt, _Stopped):
         _fail("Stopped. The rows counted so far are stored; import the file again for the rest.")
     except OSError as error:
-        _fail(f"{error.filename or source} cannot be used: {error.strerror}.")
+        full = error.errno in _FULL and (report or changes)
+        _fail(f"{error.filename or full or source} cannot be used: {error.strerror}.")
     except DBAPIError as error:
         _fail(f"The database cannot be used: {str(error.orig).strip()}. Is it migrated (flask db upgrade)?")
     else:
@@ -147,6 +152,10 @@ def template(kind: str, file: Path | None) -> None:
 
     Its example line and the line that explains it are passed over when the file is imported.
     """
+    if KINDS[kind].reads_archives:
+        raise click.UsageError(f"{kind} come in a ZIP file without columns, so there is no template.")
+    if file is not None and file.suffix.lower() not in (".csv", ".xlsx"):
+        raise click.UsageError(f"{file} must end in .csv or .xlsx.")
     if file is None:
         click.echo(template_csv(KINDS[kind]), nl=False)
         return
@@ -215,13 +224,17 @@ def _saved(session: Session, kind: ImportKind, name: str | None) -> dict[str, st
         raise click.UsageError(f"{error.message} Saved mappings: {known}.") from error
 
 
-def _check_writable(report: Path | None) -> None:
-    if report is None:
-        return
-    try:
-        report.open("w").close()
-    except OSError as error:
-        raise click.UsageError(f"{report} cannot be written: {error.strerror}.") from error
+def _check_outputs(files: Sequence[Path], outputs: Sequence[Path]) -> None:
+    """Refuse to write over what is read, one output over the other, and where nothing can be written."""
+    taken = {file.resolve() for file in files}
+    for output in outputs:
+        if output.resolve() in taken:
+            raise click.UsageError(f"{output} is in use for this import already. Name another file.")
+        taken.add(output.resolve())
+        try:
+            output.open("a").close()
+        except OSError as error:
+            raise click.UsageError(f"{output} cannot be written: {error.strerror}.") from error
 
 
 def _import(

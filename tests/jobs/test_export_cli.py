@@ -229,3 +229,21 @@ def test_a_reader_that_goes_away_is_no_error_to_speak_of(app, scene, tmp_path):
     os.close(writer)
     assert (done.returncode, done.stderr) == (1, b"")
     assert stat.S_ISDIR(tmp_path.stat().st_mode)
+
+
+def test_without_a_standard_output_it_says_so(app, scene, tmp_path):
+    with app.app_context():
+        url = db.engine.url.render_as_string(hide_password=False)
+    environment = {**os.environ, "DATABASE_URL": url, "DATA_DIR": str(tmp_path), "FLASK_APP": "wsgi:app"}
+    done = subprocess.run(
+        ["sh", "-c", f"exec {sys.executable} -m flask orders export >&-"],
+        cwd=ROOT,
+        env=environment,
+        stderr=subprocess.PIPE,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (
+        1,
+        b"Standard output cannot be written: Bad file descriptor.\n",
+    )

@@ -86,3 +86,12 @@ def test_the_installed_base_has_a_command_of_its_own(app: Flask, folder: Path) -
     counts = json.loads(done.stdout.splitlines()[-1])
     assert (done.exit_code, counts["created"], counts["rejected"]) == (0, 1, 1)
     assert imported(app, "assets", units)[1]["unchanged"] == 1
+
+
+@pytest.mark.parametrize(("arguments", "said"), [(["images"], "no template"), (["prices", "x.pdf"], ".xlsx")])
+def test_a_template_is_refused_where_it_could_not_be_used(
+    app: Flask, arguments: list[str], said: str
+) -> None:
+    done = app.test_cli_runner().invoke(args=["import", "template", *arguments])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert said in done.stderr

@@ -58,6 +58,16 @@ def test_the_last_line_counts_rows_by_verdict_and_the_report_has_the_reasons(app
     ]
 
 
+def test_a_report_never_takes_the_place_of_what_is_read(app, folder, tmp_path):
+    lamps, report = folder / "lamps.csv", tmp_path / "rejected.csv"
+    for arguments in ([lamps, "--report", lamps], [folder, "--changes", lamps]):
+        assert command(app, *arguments)[0] == 2
+    status, _out, err = command(app, folder, "--report", report, "--changes", report)
+    assert status == 2
+    assert err.splitlines()[-1].endswith("rejected.csv is in use for this import already. Name another file.")
+    assert lamps.read_text() == LAMPS
+
+
 def test_corrected_rows_of_a_report_can_be_imported_as_they_are(app, folder, tmp_path):
     report = tmp_path / "rejected.csv"
     command(app, folder, "--report", report)
