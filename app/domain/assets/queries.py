@@ -122,6 +122,11 @@ def _visible(actor: Actor) -> list[ColumnElement[bool]]:
     return []
 
 
+def _told_to(actor: Actor) -> list[ColumnElement[bool]]:
+    """Events that are the reseller's own are not its end customer's to read."""
+    return [AssetEvent.company_id.is_(None)] if actor.role is Role.END_CUSTOMER_DESK else []
+
+
 def serials_meant(text: str) -> list[str]:
     """Names that a typed or scanned text can be kept by: itself, without hyphens, or a GS1 code's AI 21."""
     found: list[str] = []
@@ -186,7 +191,7 @@ def get_unit(session: Session, actor: Actor, asset_id: int) -> Unit:
             AssetEvent.actor_name,
             AssetEvent.company_id,
         )
-        .where(AssetEvent.asset_id == asset_id)
+        .where(AssetEvent.asset_id == asset_id, *_told_to(actor))
         .order_by(AssetEvent.at, AssetEvent.id)
     ).all()
     bought = actor.is_vendor or (row.sold_to_id is not None and row.sold_to_id == actor.company_id)

@@ -14,7 +14,9 @@ from app.core.database import writing
 from app.core.permissions import Role
 from app.core.tenancy import all_companies
 from app.domain.accounts.models import Membership
+from app.domain.assets.models import AssetEvent
 from tests.factories import accounts
+from tests.factories.accounts import NOW
 from tests.factories.assets import make_unit
 from tests.portal.shop import Shop, statements, text_of
 
@@ -113,8 +115,17 @@ def test_a_desk_sees_its_end_customers_units_alone(shop: Shop) -> None:
     mine = make_unit(shop.session, shop.company, shop.cpu, "D1", end_customer_id=ours.id)
     other = make_unit(shop.session, shop.company, shop.cpu, CANARY, end_customer_id=theirs.id)
     loose = make_unit(shop.session, shop.company, shop.cpu, "LOOSE-CANARY")
+    with writing(shop.session), all_companies(shop.session, reason="test data"):
+        about = {"asset_id": mine, "kind": "ticket", "company_id": shop.company.id}
+        shop.session.add(AssetEvent(**about, at=NOW, reference="ST-CANARY"))
+        )
+        shop.session.add(own)
+        shop.session.commit()
     desk = desk_of(shop, ours.id)
-    assert desk.get(f"/assets/{mine}").status_code == 200
+    assert "ST-CANARY" in text_of(shop.buyer.get(f"/assets/{mine}"))
+    page = text_of(desk.get(f"/assets/{mine}"))
+    assert "D1" in page
+    assert "CANARY" not in page
     assert desk.get(f"/assets/{other}").status_code == 404
     assert desk.get(f"/assets/{loose}").status_code == 404
     assert desk.get("/search?q=d1").location == f"/assets/{mine}"
