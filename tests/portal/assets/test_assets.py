@@ -118,8 +118,6 @@ def test_a_desk_sees_its_end_customers_units_alone(shop: Shop) -> None:
     with writing(shop.session), all_companies(shop.session, reason="test data"):
         about = {"asset_id": mine, "kind": "ticket", "company_id": shop.company.id}
         shop.session.add(AssetEvent(**about, at=NOW, reference="ST-CANARY"))
-        )
-        shop.session.add(own)
         shop.session.commit()
     desk = desk_of(shop, ours.id)
     assert "ST-CANARY" in text_of(shop.buyer.get(f"/assets/{mine}"))
