@@ -108,6 +108,14 @@ def test_an_instance_with_demo_data_is_refused_by_its_folder(app: Flask, session
     assert count(session, User) == 0
 
 
+def test_a_folder_that_cannot_be_made_is_named(app: Flask, session: Session, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    app.config["DATA_DIR"] = str(tmp_path / "file" / "data")
+    result = set_up(app)
+    assert result.exit_code == 1
+    assert f"{tmp_path / 'file' / 'data'} cannot be used: Not a directory." in result.stderr
+
+
 def test_the_demos_folder_is_refused_with_another_database_too(app: Flask, session: Session) -> None:
     (Path(app.config["DATA_DIR"]) / "demo-passwords.json").write_text("[]")
     result = set_up(app)
