@@ -78,6 +78,7 @@ def test_an_order_ships_with_serials_once_however_often_it_is_sent(app: Flask, c
     assert first.status_code == 303
     assert first.location == send(clerk, "sn-1 sn-2 sn-3", **sent).location
     assert shipments(app) == 1
+    assert first.location in page(clerk.get("/console/shipping"))
     text = page(clerk.get(first.location))
     assert "SN-2" in text
     assert "HF-1" in text

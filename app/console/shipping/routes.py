@@ -23,12 +23,16 @@ from app.domain.ordering.shipment_reads import (
     OrderToShip,
     count_to_ship,
     find_entered,
+    latest_shipments,
     list_to_ship,
     order_to_ship,
 )
 from app.domain.ordering.shipping_checks import LineProblem, ShipmentRefused
 
 blueprint = Blueprint("shipping", __name__, url_prefix="/shipping")
+
+#: Shipments shown under the queue.
+MOST_LATEST = 8
 
 Answer = str | tuple[str, int] | Response
 
@@ -60,6 +64,7 @@ def index() -> Answer:
         chips=chips if len(warehouses) > 1 else [],
         args={"warehouse": chosen} if chosen is not None else {},
         total=total_text(page) if page else None,
+        latest=latest_shipments(session, limit=MOST_LATEST),
     )
     return (body, error.status) if error else body
 

@@ -300,6 +300,27 @@ def get_shipment(session: Session, number: str) -> ShipmentView:
     return found[0]
 
 
+def latest_shipments(session: Session, *, limit: int) -> Sequence[Any]:
+    """The shipments made last, without reversals: number, order, company, day, warehouse, carrier."""
+    statement = (
+        select(
+            Shipment.number,
+            Shipment.shipped_at,
+            Shipment.carrier,
+            Order.number.label("order_number"),
+            Company.name.label("company_name"),
+            Warehouse.name.label("warehouse_name"),
+        )
+        .join(Order, Order.id == Shipment.order_id)
+        .join(Company, Company.id == Shipment.company_id)
+        .join(Warehouse, Warehouse.id == Shipment.warehouse_id)
+        .where(Shipment.reverses_id.is_(None))
+        .order_by(Shipment.id.desc())
+        .limit(limit)
+    )
+    return session.execute(statement).all()
+
+
 def find_entered(session: Session, order_id: int, entry_key: str) -> str | None:
     """Number of the shipment a form was sent for before, None where it was not."""
     statement = select(Shipment.number).where(Shipment.entry_key == entry_key, Shipment.order_id == order_id)
