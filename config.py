@@ -142,7 +142,7 @@ def load() -> dict[str, Any]:
     """Flask configuration from DATA_DIR, DATABASE_URL, JOBS, BASE_URL and the like."""
     data_dir = data_dir_of(os.environ)
     with contextlib.suppress(OSError):  # whatever needs the folder says so
-        data_dir.mkdir(parents=True, exist_ok=True)
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     database_url = os.environ.get("DATABASE_URL") or f"sqlite:///{data_dir / 'sellthru.db'}"
     base_url = os.environ.get("BASE_URL") or f"http://127.0.0.1:{os.environ.get('PORT') or '8000'}"
     secure = base_url.startswith("https://")

@@ -28,7 +28,7 @@ def restore(place: Place, source: Path) -> Manifest:
     """
     with open_backup(source) as backup, said_in_a_sentence(place, place.data_dir):
         check_fits(backup.manifest, place)
-        place.data_dir.mkdir(parents=True, exist_ok=True)
+        place.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         check_empty(place)
         check_room(backup, place)
         _bring(backup, place)

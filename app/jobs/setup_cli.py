@@ -61,7 +61,7 @@ def setup(no_input: bool, **given: str | None) -> None:
     once and for 7 days.
     """
     with saying_database_faults():
-        Path(current_app.config["DATA_DIR"]).mkdir(parents=True, exist_ok=True)
+        Path(current_app.config["DATA_DIR"]).mkdir(mode=0o700, parents=True, exist_ok=True)
         insist_on_database(db.session())
         refuse_if_taken(db.session())
         answers = answer_all(given, may_ask=not no_input and has_terminal())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 import threading
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from PIL import Image
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+import config
 from app.core.audit import AuditEntry
 from app.core.database import run
 from app.core.errors import Conflict
@@ -114,6 +116,12 @@ def test_a_folder_that_cannot_be_made_is_named(app: Flask, session: Session, tmp
     result = set_up(app)
     assert result.exit_code == 1
     assert f"{tmp_path / 'file' / 'data'} cannot be used: Not a directory." in result.stderr
+
+
+def test_a_new_folder_is_its_owners_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("DATA_DIR", str(tmp_path / "data"))
+    config.load()
+    assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
 
 
 def test_the_demos_folder_is_refused_with_another_database_too(app: Flask, session: Session) -> None:
