@@ -64,7 +64,16 @@ class Utf8Request(Request):
         """Files beyond half a megabyte go to the disk they will stay on; the system's own may be memory."""
         folder = Path(current_app.config["DATA_DIR"]) / "uploads"
         folder.mkdir(parents=True, exist_ok=True)
-        return cast(IO[bytes], tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY, dir=str(folder)))
+        spool = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY, dir=str(folder))  # noqa: SIM115 - by close
+        stream = cast(IO[bytes], spool)
+        self.__dict__.setdefault("_begun", []).append(stream)
+        return stream
+
+    def close(self) -> None:
+        """Close the files, also those of a form that was refused before its end."""
+        super().close()
+        for stream in self.__dict__.get("_begun", ()):
+            stream.close()
 
     @property
     def max_content_length(self) -> int | None:
