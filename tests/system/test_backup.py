@@ -193,7 +193,7 @@ def out_of_the_folder(source: Path, target: Path) -> Path:
 
 
 def absolute(source: Path, target: Path) -> Path:
-    return rewritten(source, target, lambda files, manifest: files.update({"/tmp/planted": b"x"}))
+    return rewritten(source, target, lambda files, manifest: files.update({"/planted": b"x"}))
 
 
 def of_newer_code(source: Path, target: Path) -> Path:
